@@ -1,0 +1,1 @@
+"""The terminal: declare options, call one function of the pipeline, report."""

@@ -1,0 +1,233 @@
+"""Settings of each stage: frozen, checked when made, named as in the literature.
+
+Fields carry the names of the command-line options and of the tables in a recipe
+(`maskprep/recipes/bert.toml`); `docs/reference/config.md` lists them all.
+"""
+
+from dataclasses import dataclass
+from typing import Literal, get_args
+
+from maskprep.errors import ConfigError
+
+Format = Literal["auto", "text", "jsonl", "parquet", "csv"]
+Documents = Literal["blank-line", "line", "file"]
+OnInvalid = Literal["error", "skip", "replace"]
+Sentences = Literal["split", "lines", "none"]
+LineBreaks = Literal["boundary", "space"]
+Encode = Literal["line", "document"]
+SpecialTokensInText = Literal["split", "error", "parse"]
+Model = Literal["wordpiece", "bpe", "unigram"]
+Unit = Literal["token", "word"]
+Columns = Literal["loss-mask", "labels", "positions", "keras"]
+Compression = Literal["zstd", "snappy", "lz4", "none"]
+
+SEED_LIMIT = 2**64
+
+
+def _option(field: str) -> str:
+    return "--" + field.replace("_", "-")
+
+
+def _require(ok: bool, field: str, value: object, expected: str) -> None:
+    if not ok:
+        raise ConfigError(f"{_option(field)} is {value!r}; expected {expected}.")
+
+
+def _require_choice(field: str, value: str, choices: object) -> None:
+    allowed = get_args(choices)
+    _require(value in allowed, field, value, "one of " + ", ".join(allowed))
+
+
+def _require_probability(field: str, value: float) -> None:
+    _require(0.0 <= value <= 1.0, field, value, "a probability between 0 and 1")
+
+
+@dataclass(frozen=True)
+class CorpusConfig:
+    """How raw documents are found, cut and read."""
+
+    format: Format = "auto"
+    documents: Documents = "blank-line"
+    text_column: str = "text"
+    id_column: str | None = None
+    on_invalid: OnInvalid = "error"
+    stdin_filename: str | None = None
+    block_bytes: int = 16 * 2**20
+    """A task reads the documents whose first byte lies in one block of this many bytes."""
+    limit: int | None = None
+    """Read only this many documents, from the first on."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require_choice("format", self.format, Format)
+        _require_choice("documents", self.documents, Documents)
+        _require_choice("on_invalid", self.on_invalid, OnInvalid)
+        _require(self.block_bytes >= 1, "block_bytes", self.block_bytes, "at least 1 byte")
+        _require(self.limit is None or self.limit >= 1, "limit", self.limit, "at least 1")
+
+
+@dataclass(frozen=True)
+class TokenizationConfig:
+    """How a document becomes token ids with sentence and word borders."""
+
+    sentences: Sentences = "split"
+    line_breaks: LineBreaks = "boundary"
+    encode: Encode = "line"
+    language: str = "auto"
+    special_tokens_in_text: SpecialTokensInText = "split"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require_choice("sentences", self.sentences, Sentences)
+        _require_choice("line_breaks", self.line_breaks, LineBreaks)
+        _require_choice("encode", self.encode, Encode)
+        _require_choice("special_tokens_in_text", self.special_tokens_in_text, SpecialTokensInText)
+
+
+@dataclass(frozen=True)
+class TrainingConfig:
+    """What tokenizer is learned from a corpus."""
+
+    model: Model = "wordpiece"
+    vocab_size: int = 30_522
+    lowercase: bool = True
+    strip_accents: bool = False
+    min_frequency: int = 2
+    character_coverage: float = 0.9995
+    special_tokens: tuple[str, ...] = ()
+    """Further special tokens, after the model's own five."""
+    sample_bytes: int | None = None
+    """Learn from about this many bytes of text, documents chosen by hash."""
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require_choice("model", self.model, Model)
+        _require(self.vocab_size >= 1, "vocab_size", self.vocab_size, "at least 1")
+        _require(self.min_frequency >= 0, "min_frequency", self.min_frequency, "at least 0")
+        _require_probability("character_coverage", self.character_coverage)
+        _require(
+            self.sample_bytes is None or self.sample_bytes >= 1,
+            "sample_bytes",
+            self.sample_bytes,
+            "at least 1",
+        )
+        for token in self.special_tokens:
+            _require(bool(token.strip()), "special_token", token, "a token with visible characters")
+
+
+@dataclass(frozen=True)
+class PairingConfig:
+    """How sentence pairs are made (Devlin et al. 2019, section 3.1 and appendix A.2)."""
+
+    max_seq_length: int = 512
+    short_seq_prob: float = 0.1
+    random_next_prob: float = 0.5
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require(
+            1 <= self.max_seq_length <= 2**20,
+            "max_seq_length",
+            self.max_seq_length,
+            "a number of tokens between 1 and 1,048,576",
+        )
+        _require_probability("short_seq_prob", self.short_seq_prob)
+        _require_probability("random_next_prob", self.random_next_prob)
+        _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+
+
+@dataclass(frozen=True)
+class MaskingConfig:
+    """Which tokens are predicted, and what the model sees in their place."""
+
+    mlm_probability: float = 0.15
+    mask_replace_prob: float = 0.8
+    random_replace_prob: float = 0.1
+    unit: Unit = "token"
+    epochs: int = 1
+    columns: Columns = "loss-mask"
+    keep: tuple[str, ...] = ()
+    """Columns of the examples to carry along, e.g. word_starts."""
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require_probability("mlm_probability", self.mlm_probability)
+        _require(self.mlm_probability > 0.0, "mlm_probability", self.mlm_probability, "more than 0")
+        _require_probability("mask_replace_prob", self.mask_replace_prob)
+        _require_probability("random_replace_prob", self.random_replace_prob)
+        _require(
+            self.mask_replace_prob + self.random_replace_prob <= 1.0 + 1e-9,
+            "random_replace_prob",
+            self.random_replace_prob,
+            f"at most {1.0 - self.mask_replace_prob:.3g}, what --mask-replace-prob "
+            f"{self.mask_replace_prob:g} leaves",
+        )
+        _require_choice("unit", self.unit, Unit)
+        _require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
+        _require_choice("columns", self.columns, Columns)
+        _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+
+
+@dataclass(frozen=True)
+class ShardConfig:
+    """How rows are laid into files."""
+
+    shard_rows: int | None = None
+    """Rows per shard; None: equal shards of at most about 256 MiB, and 16 of them if they can be."""
+    shuffle: bool = True
+    compression: Compression = "zstd"
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require(
+            self.shard_rows is None or self.shard_rows >= 1,
+            "shard_rows",
+            self.shard_rows,
+            "at least 1",
+        )
+        _require_choice("compression", self.compression, Compression)
+
+
+@dataclass(frozen=True)
+class RunConfig:
+    """How a run uses this machine; nothing here changes a byte of the result."""
+
+    workers: int = 1
+    memory_bytes: int = 2**30
+    temp_dir: str | None = None
+    overwrite: bool = False
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require(self.workers >= 1, "workers", self.workers, "at least 1")
+        _require(self.memory_bytes >= 1, "memory", self.memory_bytes, "an amount like 512MiB or 2GiB")

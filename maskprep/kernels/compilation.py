@@ -1,0 +1,78 @@
+"""How every kernel is compiled, and where the machine code is kept.
+
+A kernel has exactly one explicit signature, so its cache holds exactly one entry and two
+processes that compile at the same moment write the same bytes under the same name (a cache shared
+by several signatures can pair one's index with the other's code: numba issue 4807). The folder's
+name holds a hash of all kernel sources and the processor, because Numba notices neither a change
+in a function that a kernel calls nor a home folder shared by different machines.
+"""
+
+import hashlib
+import os
+import tempfile
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ParamSpec, TypeVar
+
+import llvmlite.binding
+import numba
+import platformdirs
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+def _cache_folder() -> Path | None:
+    digest = hashlib.sha256(numba.__version__.encode())
+    digest.update(llvmlite.binding.get_host_cpu_name().encode())
+    digest.update(llvmlite.binding.get_host_cpu_features().flatten().encode())
+    for source in sorted(Path(__file__).parent.glob("*.py")):
+        digest.update(source.name.encode() + source.read_bytes())
+    name = f"kernels-{digest.hexdigest()[:16]}"
+    user = os.getuid() if hasattr(os, "getuid") else "user"
+    for parent in (
+        platformdirs.user_cache_path("maskprep"),
+        Path(tempfile.gettempdir()) / f"maskprep-{user}",
+    ):
+        folder = parent / name
+        try:
+            folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        except OSError:
+            continue
+        # A folder that somebody else can write to could hold somebody else's machine code.
+        if os.access(folder, os.W_OK) and (user == "user" or folder.stat().st_uid == user):
+            return folder
+    return None
+
+
+_FOLDER = None if numba.config.DISABLE_JIT else _cache_folder()
+
+
+def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+    """Compile a function for one signature, without the GIL, kept on disk between runs.
+
+    Args:
+        signature: Numba's notation, e.g. "void(int32[::1], int64[::1], uint64)".
+    """
+
+    def compile_function(function: Callable[P, R]) -> Callable[P, R]:
+        if _FOLDER is None:
+            return _njit(function, signature, nogil=True)
+        # Numba reads its cache folder only while it decorates; a host program keeps its own.
+        before = numba.config.CACHE_DIR
+        numba.config.CACHE_DIR = str(_FOLDER)
+        try:
+            return _njit(function, signature, nogil=True, cache=True)
+        finally:
+            numba.config.CACHE_DIR = before
+
+    return compile_function
+
+
+def device(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a small function that only other kernels call; each caller's code includes it."""
+    return _njit(function, nogil=True)
+
+
+def _njit(function: Any, *signature: str, **options: bool) -> Any:  # noqa: ANN401 - numba has no types
+    return numba.njit(*signature, **options)(function)

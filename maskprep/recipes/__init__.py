@@ -1,0 +1,1 @@
+"""Settings of published pretraining runs, as TOML."""

@@ -1,0 +1,134 @@
+"""Every column of every stage: name, type, and meaning, once.
+
+`documents` -> `examples` -> `masked`: what a row holds between the stages. The meaning travels in
+each field's metadata, so `maskprep inspect` and `docs/reference/columns.md` say the same.
+Ids are int64 and not negative, because PyTorch has no collator for unsigned ids.
+Fields are nullable (and never null), because `datasets` trusts its typed features only then.
+"""
+
+import pyarrow as pa
+
+from maskprep.config import Columns
+
+SCHEMA_VERSION = 1
+IGNORED_LABEL = -100
+"""What `labels` holds where nothing is predicted: the ignore index of PyTorch's losses."""
+
+
+def _field(name: str, dtype: pa.DataType, meaning: str) -> pa.Field:
+    return pa.field(name, dtype, metadata={"meaning": meaning})
+
+
+DOCUMENT_ID = _field(
+    "document_id", pa.int64(), "hash of the source's name and the document's place in it"
+)
+DOCUMENT_PART = _field(
+    "document_part",
+    pa.int32(),
+    "0; a document over 1,048,576 tokens goes on in the next rows as part 1, 2, ...",
+)
+DOCUMENT_TOKENS = _field("input_ids", pa.list_(pa.int32()), "the tokens, no special tokens")
+SENTENCE_LENGTHS = _field(
+    "sentence_lengths", pa.list_(pa.int32()), "tokens per sentence; sums to the row's tokens"
+)
+WORD_STARTS = _field(
+    "word_starts",
+    pa.list_(pa.bool_()),
+    "a word begins here; also true at special tokens and at a segment's first token",
+)
+EXAMPLE_ID = _field(
+    "example_id", pa.int64(), "stable name of the example: its document and its place there"
+)
+DOCUMENT_ID_A = _field("document_id", pa.int64(), "document that segment A comes from")
+DOCUMENT_ID_B = _field("document_id_b", pa.int64(), "document that segment B comes from")
+EXAMPLE_TOKENS = _field("input_ids", pa.list_(pa.int32()), "the tokens, special tokens included")
+TOKEN_TYPE_IDS = _field("token_type_ids", pa.list_(pa.int8()), "segment of each token: 0 or 1")
+NEXT_SENTENCE_LABEL = _field(
+    "next_sentence_label", pa.int64(), "0: B follows A in the text; 1: B is random"
+)
+EPOCH = _field("epoch", pa.int32(), "which masking of the same example; no shard holds two")
+CORRUPTED_TOKENS = _field(
+    "input_ids", pa.list_(pa.int32()), "what the model sees: some tokens masked or replaced"
+)
+TARGET_IDS = _field("target_ids", pa.list_(pa.int32()), "the original tokens")
+LOSS_MASK = _field(
+    "loss_mask", pa.list_(pa.bool_()), "true where the loss counts: at every selected token"
+)
+LABELS = _field(
+    "labels", pa.list_(pa.int64()), "the original token where the loss counts, else -100"
+)
+MASKED_LM_POSITIONS = _field(
+    "masked_lm_positions", pa.list_(pa.int32()), "positions of the selected tokens, ascending"
+)
+MASKED_LM_IDS = _field(
+    "masked_lm_ids", pa.list_(pa.int32()), "the original tokens at these positions"
+)
+KERAS_TOKEN_IDS = _field("token_ids", pa.list_(pa.int32()), "keras-hub's name of input_ids")
+KERAS_SEGMENT_IDS = _field("segment_ids", pa.list_(pa.int8()), "keras-hub's name of token_type_ids")
+KERAS_PADDING_MASK = _field("padding_mask", pa.list_(pa.bool_()), "true at every token of the row")
+KERAS_MASK_POSITIONS = _field(
+    "mask_positions", pa.list_(pa.int32()), "keras-hub's name of masked_lm_positions"
+)
+KERAS_MASK_IDS = _field("mask_ids", pa.list_(pa.int32()), "keras-hub's name of masked_lm_ids")
+KERAS_MASK_WEIGHTS = _field(
+    "mask_weights", pa.list_(pa.float32()), "1.0 for each selected position"
+)
+
+DOCUMENTS = pa.schema(
+    [DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS]
+)
+EXAMPLES = pa.schema(
+    [
+        EXAMPLE_ID,
+        DOCUMENT_ID_A,
+        DOCUMENT_ID_B,
+        EXAMPLE_TOKENS,
+        TOKEN_TYPE_IDS,
+        WORD_STARTS,
+        NEXT_SENTENCE_LABEL,
+    ]
+)
+
+_MASKED_COLUMNS: dict[Columns, list[pa.Field]] = {
+    "loss-mask": [CORRUPTED_TOKENS, TOKEN_TYPE_IDS, TARGET_IDS, LOSS_MASK],
+    "labels": [CORRUPTED_TOKENS, TOKEN_TYPE_IDS, LABELS],
+    "positions": [CORRUPTED_TOKENS, TOKEN_TYPE_IDS, MASKED_LM_POSITIONS, MASKED_LM_IDS],
+    "keras": [
+        KERAS_TOKEN_IDS,
+        KERAS_SEGMENT_IDS,
+        KERAS_PADDING_MASK,
+        KERAS_MASK_POSITIONS,
+        KERAS_MASK_IDS,
+        KERAS_MASK_WEIGHTS,
+    ],
+}
+
+
+def masked_schema(columns: Columns, keep: tuple[str, ...] = ()) -> pa.Schema:
+    """Return the columns of masked examples.
+
+    Args:
+        columns: which form the targets take.
+        keep: names of further example columns that are carried along.
+    """
+    carried = [EXAMPLES.field(name) for name in keep]
+    return pa.schema(
+        [EXAMPLE_ID, DOCUMENT_ID_A, DOCUMENT_ID_B]
+        + _MASKED_COLUMNS[columns]
+        + [NEXT_SENTENCE_LABEL, EPOCH]
+        + carried
+    )
+
+
+RAW_DOCUMENTS = pa.schema(
+    [
+        _field("document_id", pa.int64(), DOCUMENT_ID.metadata[b"meaning"].decode()),
+        _field(
+            "continues",
+            pa.bool_(),
+            "true where this row's text goes on where the row before it stopped (long documents)",
+        ),
+        _field("text", pa.large_string(), "the document's text, or a run of whole lines of it"),
+    ]
+)
+"""What `storage.corpus` hands to tokenization and training; never written to disk."""

@@ -1,0 +1,1 @@
+"""Pure functions from record batches to record batches: no files, no terminal."""

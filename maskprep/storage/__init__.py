@@ -1,0 +1,1 @@
+"""Files and streams: raw corpora in, shards in and out, manifests."""

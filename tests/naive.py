@@ -1,0 +1,1 @@
+"""Readable plain-Python twins of the kernels: what each must compute, without speed."""
