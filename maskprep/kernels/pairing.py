@@ -1,0 +1,356 @@
+"""Cutting documents into chunks, chunks into segments A and B, and laying rows out.
+
+A spooled token is a uint32: the id in the low 31 bits, and WORD_START where a word begins.
+A sentence here is what pairs are made of: a sentence of the text, or a piece of a long one.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from maskprep.kernels.compilation import device, kernel
+from maskprep.kernels.counter_rng import PAIR, draw
+
+WORD_START = np.uint32(0x80000000)
+TOKEN_ID = np.uint32(0x7FFFFFFF)
+
+# Columns of a plan, int64 [pairs, PLAN_COLUMNS].
+DOCUMENT, PLACE, CHUNK, A_START, A_STOP, B_START, B_STOP, IS_RANDOM, B_TARGET, B_RANK = range(10)
+PLAN_COLUMNS = 10
+
+# Entries of `plan_pairs`' settings, uint64.
+BUDGET, SHORT_THRESHOLD, RANDOM_THRESHOLD, SEED, DUPLICATE, OTHER_SENTENCES = range(6)
+
+_SHIFT = np.uint64(32)
+_SLOTS_PER_CHUNK = np.uint64(256)
+_TRIM_A_SLOT = np.uint64(2)
+_TRIM_B_SLOT = np.uint64(129)
+
+
+@kernel("int64(int32[::1], uint32[::1], int64, int64[::1], int64[::1])")
+def cut_long_sentences(
+    sentence_lengths: NDArray[np.int32],
+    tokens: NDArray[np.uint32],
+    max_tokens: int,
+    piece_lengths: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Cut sentences that are longer than `max_tokens` into pieces of about equal length.
+
+    A cut falls on the word border nearest to the even one, or inside a word that is too long.
+
+    Args:
+        sentence_lengths: int32 [sentences], sums to the number of tokens.
+        tokens: uint32 [tokens], with WORD_START.
+        max_tokens: at least 1.
+        piece_lengths: int64 [at least tokens / max_tokens * 4 + sentences], written in place.
+        counts: int64 [1], sentences that were cut; added to.
+
+    Returns:
+        How many pieces there are.
+    """
+    num_pieces = 0
+    start = np.int64(0)
+    for s in range(sentence_lengths.size):
+        remaining = np.int64(sentence_lengths[s])
+        if remaining > max_tokens:
+            counts[0] += 1
+        while remaining > max_tokens:
+            even = remaining // ((remaining + max_tokens - 1) // max_tokens)
+            cut = even
+            # Looking no further than half a piece keeps the number of pieces bounded.
+            for distance in range(even - (even + 1) // 2 + 1):
+                if tokens[start + even - distance] & WORD_START:
+                    cut = even - distance
+                    break
+                if even + distance <= max_tokens and tokens[start + even + distance] & WORD_START:
+                    cut = even + distance
+                    break
+            piece_lengths[num_pieces] = cut
+            num_pieces += 1
+            start += cut
+            remaining -= cut
+        piece_lengths[num_pieces] = remaining
+        num_pieces += 1
+        start += remaining
+    return num_pieces
+
+
+@device
+def _middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the word border strictly inside that is nearest the middle, or -1."""
+    middle = (start + stop) // 2
+    for distance in range(stop - start):
+        if start < middle - distance and tokens[middle - distance] & WORD_START:
+            return middle - distance
+        if middle + distance < stop and start < middle + distance:
+            if tokens[middle + distance] & WORD_START:
+                return middle + distance
+    return np.int64(-1)
+
+
+@kernel(
+    "int64(uint32[::1], int64[::1], int64[::1], int64[::1], uint64[::1],"
+    " int64[::1], int64[:, ::1], int64[::1])"
+)
+def plan_pairs(
+    tokens: NDArray[np.uint32],
+    sentence_offsets: NDArray[np.int64],
+    document_offsets: NDArray[np.int64],
+    document_ids: NDArray[np.int64],
+    settings: NDArray[np.uint64],
+    cursor: NDArray[np.int64],
+    plan: NDArray[np.int64],
+    counts: NDArray[np.int64],
+) -> int:
+    """Plan pairs from where the cursor stands until the plan is full or the documents end.
+
+    Sentences are gathered until they hold the target number of tokens, but at least two of them if
+    the document has so many; A takes a random number of them; B is the rest, or begins at a random
+    sentence of another document, and then the rest goes back. A last sentence that is alone is
+    split at the word border nearest its middle.
+
+    Args:
+        tokens: uint32 [tokens], with WORD_START.
+        sentence_offsets: int64 [sentences + 1], in tokens.
+        document_offsets: int64 [documents + 1], in sentences.
+        document_ids: int64 [documents], items of the random numbers.
+        settings: uint64 [6], see the module's constants; OTHER_SENTENCES is the number of sentences
+            in the whole corpus, from which the document's own are taken off.
+        cursor: int64 [5], document, sentence, token, chunk and pair where to go on; updated.
+        plan: int64 [pairs, PLAN_COLUMNS], written in place; segments in tokens.
+        counts: int64 [2], documents that gave no pair, tokens that are in no pair; added to.
+
+    Returns:
+        How many pairs were planned.
+
+    Source: google-research/bert, create_instances_from_document; Devlin et al. 2019, appendix A.2.
+    Unlike BERT: the short target is drawn for each pair and not for each document, and a chunk of
+    one sentence is not forced to be random, which makes 53 to 55 % of BERT's pairs random.
+    """
+    num_pairs = 0
+    budget, duplicate = settings[BUDGET], settings[DUPLICATE]
+    while cursor[0] < document_ids.size:
+        document = cursor[0]
+        last = document_offsets[document + 1]
+        own_sentences = np.uint64(last - document_offsets[document])
+        item = np.uint64(document_ids[document])
+        while cursor[2] < sentence_offsets[last]:
+            if num_pairs == plan.shape[0]:
+                return num_pairs
+            slot = np.uint64(cursor[3]) * _SLOTS_PER_CHUNK
+            w0, w1, w2, w3 = draw(settings[SEED], PAIR, duplicate, item, slot)
+            target = np.int64(budget)
+            if w0 < settings[SHORT_THRESHOLD]:
+                target = 2 + np.int64((w1 * (budget - np.uint64(1))) >> _SHIFT)
+            i, start = cursor[1], cursor[2]
+            j = i
+            while j < last and (sentence_offsets[j] - start < target or j - i < 2):
+                j += 1
+            stop = sentence_offsets[j]
+            if j - i >= 2:
+                a_stop = sentence_offsets[
+                    i + 1 + np.int64((w2 * np.uint64(j - i - 1)) >> _SHIFT)
+                ]
+            else:
+                a_stop = _middle_word(tokens, start, stop)
+            if a_stop < 0:
+                counts[1] += stop - start
+                cursor[2] = stop
+                break
+            is_random = w3 < settings[RANDOM_THRESHOLD]
+            row = plan[num_pairs]
+            row[DOCUMENT], row[PLACE], row[CHUNK] = document, cursor[4], cursor[3]
+            row[A_START], row[A_STOP], row[B_START], row[B_STOP] = start, a_stop, a_stop, stop
+            row[IS_RANDOM] = np.int64(is_random)
+            if is_random:
+                r0, r1, _, _ = draw(
+                    settings[SEED], PAIR, duplicate, item, slot + np.uint64(1)
+                )
+                others = settings[OTHER_SENTENCES] - own_sentences
+                row[B_RANK] = np.int64(((r1 << _SHIFT) | r0) % others)
+                row[B_TARGET] = max(target - (a_stop - start), 1)
+                stop = a_stop
+            num_pairs += 1
+            cursor[2] = stop
+            while cursor[1] < last and sentence_offsets[cursor[1] + 1] <= stop:
+                cursor[1] += 1
+            cursor[3] += 1
+            cursor[4] += 1
+        if cursor[4] == 0:
+            counts[0] += 1
+        cursor[0] += 1
+        cursor[1] = last
+        cursor[2] = sentence_offsets[last]
+        cursor[3] = 0
+        cursor[4] = 0
+    return num_pairs
+
+
+@kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[:, ::1])")
+def measure_partners(
+    sentence_offsets: NDArray[np.int64],
+    last_sentences: NDArray[np.int64],
+    starts: NDArray[np.int64],
+    targets: NDArray[np.int64],
+    segments: NDArray[np.int64],
+) -> None:
+    """Extend each random B over whole sentences until it holds its target, or its document ends.
+
+    Args:
+        sentence_offsets: int64 [sentences + 1], in tokens.
+        last_sentences: int64 [pairs], one past the last sentence of B's document.
+        starts: int64 [pairs], sentence at which B begins.
+        targets: int64 [pairs], tokens that B should hold.
+        segments: int64 [pairs, 2], first token and one past the last; written in place.
+    """
+    for p in range(starts.size):
+        stop = starts[p] + 1
+        begin = sentence_offsets[starts[p]]
+        while stop < last_sentences[p] and sentence_offsets[stop] - begin < targets[p]:
+            stop += 1
+        segments[p, 0] = begin
+        segments[p, 1] = sentence_offsets[stop]
+
+
+@device
+def _ones(seed, duplicate, item, slot, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Toss a coin `bits` times; return how many heads."""
+    heads = np.int64(0)
+    while bits > 0:
+        for word in draw(seed, PAIR, duplicate, item, slot):
+            for b in range(min(bits, np.int64(32))):
+                heads += np.int64((word >> np.uint64(b)) & np.uint64(1))
+            bits -= min(bits, np.int64(32))
+        slot += np.uint64(1)
+    return heads
+
+
+@device
+def _trim(tokens, start, stop, num_dropped, heads, segment):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Drop tokens from both ends, and what is left of a word that was cut."""
+    front = start + heads
+    back = stop - (num_dropped - heads)
+    first, last = front, back
+    while first < last and first > start and not tokens[first] & WORD_START:
+        first += 1
+    while last > first and last < stop and not tokens[last] & WORD_START:
+        last -= 1
+    if first == last:  # One word fills the segment: better a part of it than nothing.
+        first, last = front, back
+    segment[0] = first
+    segment[1] = last
+
+
+@kernel(
+    "void(uint32[::1], int64[::1], uint32[::1], int64[::1],"
+    " int64[::1], int64[::1], uint64[::1], int64[:, ::1])"
+)
+def trim_pairs(
+    a_tokens: NDArray[np.uint32],
+    a_offsets: NDArray[np.int64],
+    b_tokens: NDArray[np.uint32],
+    b_offsets: NDArray[np.int64],
+    document_ids: NDArray[np.int64],
+    chunks: NDArray[np.int64],
+    settings: NDArray[np.uint64],
+    segments: NDArray[np.int64],
+) -> None:
+    """Shorten pairs that exceed the budget: the longer segment first, each time at a random end.
+
+    Args:
+        a_tokens: uint32 [tokens of A], with WORD_START.
+        a_offsets: int64 [pairs + 1].
+        b_tokens: uint32 [tokens of B].
+        b_offsets: int64 [pairs + 1].
+        document_ids: int64 [pairs], items of the random numbers: A's documents.
+        chunks: int64 [pairs], number of the chunk in its document.
+        settings: uint64 [6], as in `plan_pairs`.
+        segments: int64 [pairs, 4], what is left of A (start, stop) and of B; written in place.
+
+    Source: google-research/bert, truncate_seq_pair.
+    Unlike BERT: the rest of a word that lost tokens goes too, so segments hold whole words.
+    """
+    budget = np.int64(settings[BUDGET])
+    for p in range(chunks.size):
+        length_a = a_offsets[p + 1] - a_offsets[p]
+        length_b = b_offsets[p + 1] - b_offsets[p]
+        excess = max(length_a + length_b - budget, 0)
+        # Dropping from the longer one, B at a tie, first evens the two out.
+        drop_a = min(max(length_a - length_b, 0), excess)
+        drop_b = min(max(length_b - length_a, 0), excess)
+        even = excess - drop_a - drop_b
+        drop_a += even // 2
+        drop_b += even - even // 2
+        slot = np.uint64(chunks[p]) * _SLOTS_PER_CHUNK
+        item = np.uint64(document_ids[p])
+        seed, duplicate = settings[SEED], settings[DUPLICATE]
+        heads_a = _ones(seed, duplicate, item, slot + _TRIM_A_SLOT, drop_a)
+        heads_b = _ones(seed, duplicate, item, slot + _TRIM_B_SLOT, drop_b)
+        _trim(a_tokens, a_offsets[p], a_offsets[p + 1], drop_a, heads_a, segments[p, :2])
+        _trim(b_tokens, b_offsets[p], b_offsets[p + 1], drop_b, heads_b, segments[p, 2:])
+
+
+@device
+def _lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(start, stop):
+        input_ids[t] = np.int32(tokens[i] & TOKEN_ID)
+        word_starts[t] = i == start or (tokens[i] & WORD_START) != 0
+        t += 1
+    return t
+
+
+@device
+def _lay_specials(ids, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for i in range(ids.size):
+        input_ids[t] = ids[i]
+        word_starts[t] = True
+        t += 1
+    return t
+
+
+@kernel(
+    "void(uint32[::1], uint32[::1], int64[:, ::1], int32[::1], int8[::1], int64[::1],"
+    " int64[::1], int32[::1], int8[::1], boolean[::1])"
+)
+def lay_out_pairs(
+    a_tokens: NDArray[np.uint32],
+    b_tokens: NDArray[np.uint32],
+    segments: NDArray[np.int64],
+    special_ids: NDArray[np.int32],
+    types: NDArray[np.int8],
+    num_specials: NDArray[np.int64],
+    offsets: NDArray[np.int64],
+    input_ids: NDArray[np.int32],
+    token_type_ids: NDArray[np.int8],
+    word_starts: NDArray[np.bool_],
+) -> None:
+    """Write rows of the form specials, A, specials, B, specials.
+
+    Args:
+        a_tokens: uint32 [tokens of A], with WORD_START.
+        b_tokens: uint32 [tokens of B].
+        segments: int64 [pairs, 4], start and stop of A and of B.
+        special_ids: int32 [special tokens of a row], in order.
+        types: int8 [5], the token type of each of the five parts.
+        num_specials: int64 [3], how many special tokens stand before A, between, and after B.
+        offsets: int64 [pairs + 1] of the rows.
+        input_ids: int32 [tokens of the rows], written in place, as are the next two.
+        token_type_ids: int8 [tokens of the rows].
+        word_starts: bool [tokens of the rows].
+    """
+    between = num_specials[0] + num_specials[1]
+    for p in range(segments.shape[0]):
+        start, stop = offsets[p], offsets[p + 1]
+        t = _lay_specials(special_ids[: num_specials[0]], start, input_ids, word_starts)
+        token_type_ids[start:t] = types[0]
+        start = t
+        t = _lay_segment(a_tokens, segments[p, 0], segments[p, 1], t, input_ids, word_starts)
+        token_type_ids[start:t] = types[1]
+        start = t
+        t = _lay_specials(special_ids[num_specials[0] : between], t, input_ids, word_starts)
+        token_type_ids[start:t] = types[2]
+        start = t
+        t = _lay_segment(b_tokens, segments[p, 2], segments[p, 3], t, input_ids, word_starts)
+        token_type_ids[start:t] = types[3]
+        _lay_specials(special_ids[between:], t, input_ids, word_starts)
+        token_type_ids[t:stop] = types[4]
