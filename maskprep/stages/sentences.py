@@ -3,7 +3,8 @@ r"""Line -> sentence borders: ICU's sentence breaks, then repairs.
     line -> ICU (Unicode Standard Annex 29) -> breaks
          -> breaks that ICU misses: after an ellipsis, before a number
          -> minus breaks that end no sentence: "Dr. Who", "J. K. Rowling", "3. Oktober", '"Go!" he'
-         -> opening quotes and brackets moved to the sentence they open: 他说。|「好」
+         -> opening quotes and brackets moved to the sentence they open: 他说。|「好」,
+            the number of a note to the sentence it is for: done.[3] |Then
 
 Every decision looks at no more than `_WINDOW` characters on each side of a break, so the work grows
 with the length of a line and with nothing else.
@@ -62,6 +63,9 @@ _ELLIPSIS = re.compile(f"\u2026[{re.escape(_CLOSERS)}]*+\\s++(?=[^\\s.?!])")
 _BEFORE_NUMBER = re.compile(rf"[.][{re.escape(_CLOSERS)}]*+\s++(?=\d)")
 _AFTER_A_WORD = ".,;:)"
 _INITIAL = re.compile(r"[^\W\d_][.]")
+_NOTE_NUMBER = re.compile(r"\[\d{1,4}\][^\S\n\r]*+")
+_DASHES = ("-", "\u2013", "\u2014", "\u2212")
+_CHAPTER = re.compile("[ivxIVX]+$")
 _ROMAN = re.compile("[IVXLC]+$")
 
 
@@ -110,9 +114,9 @@ def _split_line(line: str, locale: str, words: Abbreviations) -> list[int]:
     borders: list[int] = []
     start = previous = 0
     for candidate in _candidates(line, locale):
-        border = _before_openers(line, previous, candidate)
+        border = _place_border(line, previous, candidate)
         previous = candidate
-        if border <= start or not _ends_sentence(line, start, border, words):
+        if not start < border < len(line) or not _ends_sentence(line, start, border, words):
             continue
         if line[start:border].isspace():
             # Leading white space is no sentence; after a border it belongs to the one before.
@@ -149,11 +153,13 @@ def _icu_breaks(line: str, locale: str) -> list[int]:
     return breaks[:-1]
 
 
-def _before_openers(line: str, floor: int, border: int) -> int:
-    """Return the border moved before the opening quotes and brackets that touch the next word."""
-    while border > floor and line[border - 1] in _OPENERS:
-        border -= 1
-    return border
+def _place_border(line: str, floor: int, border: int) -> int:
+    """Return the border before the openers that touch the next word, or after a note's number."""
+    before = border
+    while before > floor and line[before - 1] in _OPENERS:
+        before -= 1
+    note = _NOTE_NUMBER.match(line, before) if before < border else None
+    return note.end() if note else before
 
 
 def _ends_sentence(  # noqa: PLR0911 - one return per rule
@@ -177,7 +183,8 @@ def _ends_sentence(  # noqa: PLR0911 - one return per rule
             return len(word) > 4  # noqa: PLR2004
         return word != before[-1] or _stop_ends_sentence(before, after, words)
     if word.endswith("\u2026"):
-        return not after.lstrip(_BEFORE_A_WORD)[:1].islower()
+        # As after "?" in Unicode's rules, a dash goes on: "Well... - he began".
+        return not (after.startswith(_DASHES) or after.lstrip(_BEFORE_A_WORD)[:1].islower())
     if word.endswith(("!", "?")):
         if not spaced:
             return not _is_address(word, after)
@@ -203,7 +210,7 @@ def _stop_ends_sentence(  # noqa: PLR0911 - one return per rule
     if stem.isdigit():
         ordinal = following.rstrip(_AFTER_A_WORD).lower() in ORDINAL_NOUNS
         return not (ordinal or (words.ordinals and len(stem) <= 2))  # noqa: PLR2004 - "1999." is a year
-    if stem in words.inside or lower in words.inside:
+    if stem in words.inside or lower in words.inside or (before_number and _CHAPTER.match(stem)):
         return False
     if (stem in words.before_number or lower in words.before_number) and (
         before_number or _ROMAN.match(following.rstrip(_AFTER_A_WORD))
