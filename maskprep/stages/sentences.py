@@ -54,6 +54,7 @@ _TERMINATOR = re.compile(
     "\ufe12\ufe15\ufe16\ufe52\ufe56\ufe57\uff01\uff0e\uff1f\uff61\U00010a56-\U0001da88]"
 )
 _TERMINATOR_IN_ASCII = re.compile("[!.?;\n\r]")
+_WHITE_SPACE = re.compile(r"\s++")
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
 _OPENERS = "([{\u00ab\u2018\u201c\u2039\u300a\u3008\u300c\u300e\u3010\u3014\u3016\uff08\uff3b\uff5b"
@@ -116,17 +117,14 @@ def _split_line(line: str, locale: str, words: Abbreviations) -> list[int]:
     for candidate in _candidates(line, locale):
         border = _place_border(line, previous, candidate)
         previous = candidate
-        if not start < border < len(line) or not _ends_sentence(line, start, border, words):
+        if border <= start or not _ends_sentence(line, start, border, words):
             continue
-        if line[start:border].isspace():
-            # Leading white space is no sentence; after a border it belongs to the one before.
-            if borders:
-                borders[-1] = border
-        else:
+        white = _WHITE_SPACE.match(line, border)
+        border = white.end() if white else border
+        # White space at the beginning of the line is no sentence of its own.
+        if border < len(line) and (borders or not line[:border].isspace()):
             borders.append(border)
         start = border
-    if borders and line[start:].isspace():
-        borders.pop()
     return borders
 
 

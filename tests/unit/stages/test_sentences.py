@@ -83,7 +83,7 @@ def test_a_line_break_is_a_border_without_any_mark():
 
 
 def test_blank_lines_and_outer_white_space_make_no_sentences():
-    assert pieces("\n  One.\n\n \nTwo.\n") == ["\n  One.\n\n \n", "Two.\n"]
+    assert pieces("\n  One.\n\n \n  Two.\n") == ["\n  One.\n\n \n  ", "Two.\n"]
 
 
 def test_lone_surrogates_are_split_like_any_character():
@@ -110,6 +110,7 @@ def test_pieces_join_to_the_line_and_none_is_empty(line, language):
     assert "".join(found) == line
     assert all(found) or not line
     assert all(piece.strip() for piece in found) or len(found) == 1
+    assert not any(piece[0].isspace() for piece in found[1:])
     assert found == pieces(line, language)
 
 
