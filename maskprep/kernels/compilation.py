@@ -48,21 +48,42 @@ def _cache_folder() -> Path | None:
 _FOLDER = None if numba.config.DISABLE_JIT else _cache_folder()
 
 
+class _ReadOnly:
+    """The type of an array that a kernel only reads, such as a view of an Arrow buffer."""
+
+    def __init__(self, name: str) -> None:
+        self._dtype = getattr(numba.types, name)
+
+    def __getitem__(self, _layout: slice) -> numba.types.Array:
+        return numba.types.Array(self._dtype, 1, "C", readonly=True)
+
+
+_SIGNATURE_NAMES = {
+    **vars(numba.types),
+    **{
+        f"const_{name}": _ReadOnly(name)
+        for name in ("boolean", "int8", "uint8", "int32", "uint32", "int64", "uint64")
+    },
+}
+
+
 def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function for one signature, without the GIL, kept on disk between runs.
 
     Args:
-        signature: Numba's notation, e.g. "void(int32[::1], int64[::1], uint64)".
+        signature: Numba's notation, e.g. "void(const_int32[::1], int64[::1], uint64)"; `const_`
+            marks arrays that are only read, which may then be read-only ones too.
     """
 
     def compile_function(function: Callable[P, R]) -> Callable[P, R]:
+        types = eval(signature, {"__builtins__": {}}, _SIGNATURE_NAMES)  # noqa: S307 - our own source
         if _FOLDER is None:
-            return _njit(function, signature, nogil=True)
+            return _njit(function, types, nogil=True)
         # Numba reads its cache folder only while it decorates; a host program keeps its own.
         before = numba.config.CACHE_DIR
         numba.config.CACHE_DIR = str(_FOLDER)
         try:
-            return _njit(function, signature, nogil=True, cache=True)
+            return _njit(function, types, nogil=True, cache=True)
         finally:
             numba.config.CACHE_DIR = before
 
@@ -74,5 +95,5 @@ def device(function: Callable[P, R]) -> Callable[P, R]:
     return _njit(function, nogil=True)
 
 
-def _njit(function: Any, *signature: str, **options: bool) -> Any:  # noqa: ANN401 - numba has no types
+def _njit(function: Any, *signature: Any, **options: bool) -> Any:  # noqa: ANN401 - numba has no types
     return numba.njit(*signature, **options)(function)

@@ -129,7 +129,7 @@ def probability_threshold(probability: float) -> np.uint64:
     return np.uint64(round(probability * 2**32))
 
 
-@kernel("void(int64[::1], uint64, uint64, uint64[::1])")
+@kernel("void(const_int64[::1], uint64, uint64, uint64[::1])")
 def shuffle_keys(
     example_ids: NDArray[np.int64], seed: np.uint64, epoch: np.uint64, keys: NDArray[np.uint64]
 ) -> None:
@@ -146,7 +146,7 @@ def shuffle_keys(
         keys[e] = (r1 << _SHIFT) | r0
 
 
-@kernel("void(int64[::1], int64[::1], uint64, int64[::1])")
+@kernel("void(const_int64[::1], const_int64[::1], uint64, int64[::1])")
 def name_examples(
     document_ids: NDArray[np.int64],
     places: NDArray[np.int64],

@@ -111,8 +111,8 @@ def _covered_units(key, item, origin, budget, u0, num_units, scratch, selected):
 
 
 @kernel(
-    "void(int32[::1], boolean[::1], int64[::1], int64[::1], boolean[::1],"
-    " uint64[::1], uint64, uint8[::1], int64[::1])"
+    "void(const_int32[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
+    " const_boolean[::1], const_uint64[::1], uint64, uint8[::1], int64[::1])"
 )
 def choose_units(
     input_ids: NDArray[np.int32],
@@ -181,8 +181,8 @@ def choose_units(
 
 
 @kernel(
-    "void(int32[::1], int64[::1], int64[::1], uint8[::1], int32[::1],"
-    " uint64[::1], int32, uint64[::1], int32[::1], int64[::1])"
+    "void(const_int32[::1], const_int64[::1], const_int64[::1], const_uint8[::1],"
+    " const_int32[::1], const_uint64[::1], int32, const_uint64[::1], int32[::1], int64[::1])"
 )
 def replace_tokens(
     input_ids: NDArray[np.int32],

@@ -26,7 +26,7 @@ _TRIM_A_SLOT = np.uint64(2)
 _TRIM_B_SLOT = np.uint64(129)
 
 
-@kernel("int64(int32[::1], uint32[::1], int64, int64[::1], int64[::1])")
+@kernel("int64(const_int32[::1], const_uint32[::1], int64, int64[::1], int64[::1])")
 def cut_long_sentences(
     sentence_lengths: NDArray[np.int32],
     tokens: NDArray[np.uint32],
@@ -89,8 +89,8 @@ def _middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: 
 
 
 @kernel(
-    "int64(uint32[::1], int64[::1], int64[::1], int64[::1], uint64[::1],"
-    " int64[::1], int64[:, ::1], int64[::1])"
+    "int64(const_uint32[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
+    " const_uint64[::1], int64[::1], int64[:, ::1], int64[::1])"
 )
 def plan_pairs(
     tokens: NDArray[np.uint32],
@@ -186,7 +186,7 @@ def plan_pairs(
     return num_pairs
 
 
-@kernel("void(int64[::1], int64[::1], int64[::1], int64[::1], int64[:, ::1])")
+@kernel("void(const_int64[::1], const_int64[::1], const_int64[::1], const_int64[::1], int64[:, ::1])")
 def measure_partners(
     sentence_offsets: NDArray[np.int64],
     last_sentences: NDArray[np.int64],
@@ -242,8 +242,8 @@ def _trim(tokens, start, stop, num_dropped, heads, segment):  # type: ignore[no-
 
 
 @kernel(
-    "void(uint32[::1], int64[::1], uint32[::1], int64[::1],"
-    " int64[::1], int64[::1], uint64[::1], int64[:, ::1])"
+    "void(const_uint32[::1], const_int64[::1], const_uint32[::1], const_int64[::1],"
+    " const_int64[::1], const_int64[::1], const_uint64[::1], int64[:, ::1])"
 )
 def trim_pairs(
     a_tokens: NDArray[np.uint32],
@@ -309,8 +309,8 @@ def _lay_specials(ids, t, input_ids, word_starts):  # type: ignore[no-untyped-de
 
 
 @kernel(
-    "void(uint32[::1], uint32[::1], int64[:, ::1], int32[::1], int8[::1], int64[::1],"
-    " int64[::1], int32[::1], int8[::1], boolean[::1])"
+    "void(const_uint32[::1], const_uint32[::1], int64[:, ::1], const_int32[::1], const_int8[::1],"
+    " const_int64[::1], const_int64[::1], int32[::1], int8[::1], boolean[::1])"
 )
 def lay_out_pairs(
     a_tokens: NDArray[np.uint32],
@@ -354,3 +354,24 @@ def lay_out_pairs(
         token_type_ids[start:t] = types[3]
         _lay_specials(special_ids[between:], t, input_ids, word_starts)
         token_type_ids[t:stop] = types[4]
+
+
+@kernel("void(const_uint32[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
+def copy_segments(
+    tokens: NDArray[np.uint32],
+    segments: NDArray[np.int64],
+    destinations: NDArray[np.int64],
+    gathered: NDArray[np.uint32],
+) -> None:
+    """Copy runs of tokens from where they are spooled to where they are needed.
+
+    Args:
+        tokens: uint32 [spooled tokens].
+        segments: int64 [runs, 2], first token and one past the last.
+        destinations: int64 [runs], where in `gathered` each run begins.
+        gathered: uint32 [gathered tokens], written in place.
+    """
+    for r in range(destinations.size):
+        to = destinations[r]
+        for t in range(segments[r, 0], segments[r, 1]):
+            gathered[to + t - segments[r, 0]] = tokens[t]

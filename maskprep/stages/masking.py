@@ -1,0 +1,219 @@
+"""EXAMPLES -> MASKED: choose tokens, corrupt them, and lay out what a trainer reads."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from maskprep.config import Columns, MaskingConfig
+from maskprep.errors import ConfigError
+from maskprep.kernels.counter_rng import probability_threshold
+from maskprep.kernels.masking import choose_units, replace_tokens
+from maskprep.list_columns import flat_values, list_column
+from maskprep.schema import IGNORED_LABEL, masked_schema
+
+
+@dataclass(frozen=True)
+class MaskingVocabulary:
+    """What masking has to know of the tokenizer.
+
+    Attributes:
+        mask_id: id of the mask token.
+        maskable: bool [vocabulary], false for special tokens and for the unknown token.
+        replacement_pool: int32 [ids], ascending: what a random replacement may be.
+    """
+
+    mask_id: int
+    maskable: NDArray[np.bool_]
+    replacement_pool: NDArray[np.int32]
+
+
+@dataclass
+class MaskingCounts:
+    """What happened to the tokens of the rows so far."""
+
+    rows: int = 0
+    tokens: int = 0
+    maskable_tokens: int = 0
+    masked_tokens: int = 0
+    replaced_tokens: int = 0
+    kept_tokens: int = 0
+    rows_forced: int = 0
+    rows_without_maskable_tokens: int = 0
+
+    def add(
+        self,
+        is_maskable: NDArray[np.bool_],
+        num_rows: int,
+        forced: NDArray[np.int64],
+        actions: NDArray[np.int64],
+    ) -> None:
+        """Add one batch: which of its tokens were maskable, and the kernels' counts."""
+        self.rows += num_rows
+        self.tokens += is_maskable.size
+        self.maskable_tokens += int(np.count_nonzero(is_maskable))
+        self.masked_tokens += int(actions[0])
+        self.replaced_tokens += int(actions[1])
+        self.kept_tokens += int(actions[2])
+        self.rows_forced += int(forced[0])
+        self.rows_without_maskable_tokens += int(forced[1])
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """Flat arrays of one masked batch; `selected` bool, the rest as in the schema."""
+
+    input_ids: NDArray[np.int32]
+    target_ids: NDArray[np.int32]
+    selected: NDArray[np.bool_]
+    offsets: NDArray[np.int64]
+
+    def selected_positions(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
+        """Return positions int32 [selected tokens] within their rows, and offsets per row."""
+        tokens = np.flatnonzero(self.selected)
+        offsets = np.searchsorted(tokens, self.offsets).astype(np.int64)
+        begin = np.repeat(self.offsets[:-1], np.diff(offsets))
+        return (tokens - begin).astype(np.int32), offsets
+
+
+def mask_examples(
+    batch: pa.RecordBatch,
+    vocabulary: MaskingVocabulary,
+    config: MaskingConfig,
+    epoch: int,
+    counts: MaskingCounts,
+) -> pa.RecordBatch:
+    """Mask one batch of examples for one epoch.
+
+    Each row depends on (seed, epoch, example_id) and its own tokens only.
+
+    Args:
+        batch: rows of EXAMPLES.
+        vocabulary: of the tokenizer that made the examples.
+        config: rates, unit, form of the targets, seed.
+        epoch: round of the random numbers.
+        counts: added to.
+
+    Returns:
+        As many rows, in the same order, with the columns of `masked_schema`.
+    """
+    target_ids, offsets = flat_values(batch.column("input_ids"))
+    example_ids = batch.column("example_id").to_numpy()
+    key = np.array([config.seed, epoch], np.uint64)
+    unit_starts = np.ones(target_ids.size, np.bool_)
+    if config.unit == "word":
+        unit_starts, _ = flat_values(batch.column("word_starts"))
+    selected = np.zeros(target_ids.size, np.uint8)
+    forced = np.zeros(2, np.int64)
+    choose_units(
+        target_ids,
+        unit_starts,
+        offsets,
+        example_ids,
+        vocabulary.maskable,
+        key,
+        probability_threshold(config.mlm_probability),
+        selected,
+        forced,
+    )
+    input_ids = np.empty_like(target_ids)
+    actions = np.zeros(3, np.int64)
+    replace_tokens(
+        target_ids,
+        offsets,
+        example_ids,
+        selected,
+        vocabulary.replacement_pool,
+        key,
+        np.int32(vocabulary.mask_id),
+        _action_thresholds(config),
+        input_ids,
+        actions,
+    )
+    counts.add(vocabulary.maskable[target_ids], batch.num_rows, forced, actions)
+    rows = _Rows(input_ids, target_ids, selected != 0, offsets)
+    return _lay_out(batch, rows, config, epoch)
+
+
+def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
+    either = config.mask_replace_prob + config.random_replace_prob
+    return np.array(
+        [probability_threshold(config.mask_replace_prob), probability_threshold(either)],
+        np.uint64,
+    )
+
+
+def _lay_out(
+    batch: pa.RecordBatch, rows: _Rows, config: MaskingConfig, epoch: int
+) -> pa.RecordBatch:
+    schema = masked_schema(config.columns, config.keep)
+    made: dict[str, pa.Array] = {
+        **_TARGET_COLUMNS[config.columns](rows, batch.column("token_type_ids")),
+        "epoch": pa.array(np.full(batch.num_rows, epoch, np.int32)),
+    }
+    return pa.record_batch(
+        [made[name] if name in made else batch.column(name) for name in schema.names],
+        schema=schema,
+    )
+
+
+def _loss_mask_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+    return {
+        "input_ids": list_column(rows.input_ids, rows.offsets),
+        "target_ids": list_column(rows.target_ids, rows.offsets),
+        "loss_mask": list_column(rows.selected, rows.offsets),
+    }
+
+
+def _label_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+    labels = np.where(rows.selected, rows.target_ids.astype(np.int64), IGNORED_LABEL)
+    return {
+        "input_ids": list_column(rows.input_ids, rows.offsets),
+        "labels": list_column(labels, rows.offsets),
+    }
+
+
+def _position_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+    positions, offsets = rows.selected_positions()
+    return {
+        "input_ids": list_column(rows.input_ids, rows.offsets),
+        "masked_lm_positions": list_column(positions, offsets),
+        "masked_lm_ids": list_column(rows.target_ids[rows.selected], offsets),
+    }
+
+
+def _keras_columns(rows: _Rows, types: pa.ListArray) -> dict[str, pa.Array]:
+    positions, offsets = rows.selected_positions()
+    return {
+        "token_ids": list_column(rows.input_ids, rows.offsets),
+        "segment_ids": types,
+        "padding_mask": list_column(np.ones(rows.input_ids.size, np.bool_), rows.offsets),
+        "mask_positions": list_column(positions, offsets),
+        "mask_ids": list_column(rows.target_ids[rows.selected], offsets),
+        "mask_weights": list_column(np.ones(positions.size, np.float32), offsets),
+    }
+
+
+_TARGET_COLUMNS: dict[Columns, Callable[[_Rows, pa.ListArray], dict[str, pa.Array]]] = {
+    "loss-mask": _loss_mask_columns,
+    "labels": _label_columns,
+    "positions": _position_columns,
+    "keras": _keras_columns,
+}
+
+
+def check_kept_columns(config: MaskingConfig, available: pa.Schema) -> None:
+    """Check that the columns to carry along exist and are not made by masking itself.
+
+    Raises:
+        ConfigError: --keep names another column.
+    """
+    made = masked_schema(config.columns).names
+    free = [name for name in available.names if name not in made]
+    for name in config.keep:
+        if name not in free:
+            raise ConfigError(
+                f"--keep names the column {name!r}; expected one of: {', '.join(free)}."
+            )

@@ -1,0 +1,75 @@
+"""Files that have their final name only when they are complete and on the disk."""
+
+import errno
+import hashlib
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+from maskprep.errors import MachineError
+
+_HASH_BYTES = 2**20
+
+
+@contextmanager
+def atomic_file(path: Path) -> Iterator[BinaryIO]:
+    """Open a file for writing that takes its name when the block ends, and only then.
+
+    Raises:
+        MachineError: the file cannot be written; nothing is left behind.
+    """
+    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    try:
+        with machine_errors(path):
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with temporary.open("wb") as file:
+                yield file
+                file.flush()
+                os.fsync(file.fileno())
+            temporary.replace(path)
+            sync_folder(path.parent)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+@contextmanager
+def machine_errors(path: Path | str) -> Iterator[None]:
+    """Turn the operating system's refusals into messages that name the file.
+
+    Raises:
+        MachineError: on any OSError but a closed pipe, which means that the reader has enough.
+    """
+    try:
+        yield
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        advice = {
+            errno.ENOSPC: "Free some space, or choose another disk with --output and --temp-dir",
+            errno.EACCES: "Choose a folder that you may write to",
+            errno.EROFS: "Choose a folder on a disk that can be written to",
+        }.get(error.errno or 0, "Check the disk and the path")
+        reason = error.strerror or str(error)
+        raise MachineError(
+            f"{path}: cannot be written: {reason}. {advice}; then run the same command again."
+        ) from error
+
+
+def sync_folder(folder: Path) -> None:
+    """Make renames inside a folder survive a power failure."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def hash_file(path: Path) -> str:
+    """Return the SHA-256 of a file's bytes, in hex."""
+    digest = hashlib.sha256()
+    with path.open("rb") as file:
+        while chunk := file.read(_HASH_BYTES):
+            digest.update(chunk)
+    return digest.hexdigest()

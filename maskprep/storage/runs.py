@@ -1,0 +1,193 @@
+"""Examples between two phases: runs on disk, read back in order or globally shuffled.
+
+A run is an uncompressed Arrow file, memory-mapped when read. For a shuffle each run is sorted by
+its rows' shuffle keys when it is written; afterwards any stretch of the shuffled order is one
+slice of every run. The keys are uniform, so their highest bits cut the order into buckets of even
+size, and nothing but one bucket at a time has to be sorted. The result is ascending keys, ties by
+input order, whatever the runs' sizes were.
+"""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from maskprep.kernels.counter_rng import shuffle_keys
+from maskprep.storage.atomic import machine_errors
+
+BUCKET_BITS = 16
+_KEY = "shuffle_key"
+
+
+@dataclass(frozen=True)
+class Shuffle:
+    """Which order: keys are addressed by (seed, epoch, example_id)."""
+
+    seed: int
+    epoch: int
+
+
+@dataclass(frozen=True)
+class Run:
+    """One file of rows."""
+
+    path: str
+    rows: int
+
+
+def write_runs(
+    batches: Iterable[pa.RecordBatch], folder: Path, stem: str, shuffle: Shuffle | None
+) -> list[Run]:
+    """Write batches as runs: one run a batch if they are to be shuffled, else one in all.
+
+    Args:
+        batches: of one schema, bounded in size, with a column example_id if shuffled.
+        folder: where the files go.
+        stem: first part of their names.
+        shuffle: the order; None keeps the rows' own.
+    """
+    runs: list[Run] = []
+    with machine_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        if shuffle is None:
+            run = _write_file(batches, folder / f"{stem}.arrow")
+            return [run] if run.rows else []
+        for number, batch in enumerate(batches):
+            path = folder / f"{stem}-{number:05d}.arrow"
+            runs.append(_write_file([_sorted_by_key(batch, shuffle)], path))
+    return runs
+
+
+def _write_file(batches: Iterable[pa.RecordBatch], path: Path) -> Run:
+    rows = 0
+    writer = None
+    with path.open("wb") as file:
+        for batch in batches:
+            writer = writer or pa.ipc.new_file(file, batch.schema)
+            writer.write_batch(batch)
+            rows += batch.num_rows
+        if writer:
+            writer.close()
+    return Run(str(path), rows)
+
+
+def _keys(batch: pa.RecordBatch, shuffle: Shuffle) -> NDArray[np.uint64]:
+    keys = np.empty(batch.num_rows, np.uint64)
+    shuffle_keys(
+        batch.column("example_id").to_numpy(),
+        np.uint64(shuffle.seed),
+        np.uint64(shuffle.epoch),
+        keys,
+    )
+    return keys
+
+
+def _sorted_by_key(batch: pa.RecordBatch, shuffle: Shuffle) -> pa.RecordBatch:
+    keys = _keys(batch, shuffle)
+    order = np.argsort(keys, kind="stable")
+    return batch.take(pa.array(order)).append_column(_KEY, pa.array(keys[order]))
+
+
+def _open_run(run: Run) -> pa.Table:
+    return pa.ipc.open_file(pa.memory_map(run.path)).read_all()
+
+
+@dataclass(frozen=True)
+class Stretch:
+    """A stretch of the shuffled order: `rows` rows, after `skip` rows of bucket `first_bucket`."""
+
+    first_bucket: int
+    skip: int
+    rows: int
+
+
+def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, rows: int) -> list[Stretch]:
+    """Cut the order of all rows into stretches of `rows` rows; the last may be shorter.
+
+    Args:
+        runs: in input order, as `write_runs` wrote them.
+        shuffle: as given there.
+        rows: per stretch.
+    """
+    if shuffle is None:
+        total = sum(run.rows for run in runs)
+        return [
+            Stretch(0, start, min(rows, total - start)) for start in range(0, total, rows)
+        ]
+    sizes = np.zeros(2**BUCKET_BITS, np.int64)
+    for run in runs:
+        keys = _open_run(run).column(_KEY).to_numpy()
+        buckets = (keys >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
+        sizes += np.bincount(buckets, minlength=sizes.size)
+    ends = np.cumsum(sizes)
+    total = int(ends[-1])
+    stretches = []
+    for start in range(0, total, rows):
+        bucket = int(np.searchsorted(ends, start, side="right"))
+        skip = start - int(ends[bucket] - sizes[bucket])
+        stretches.append(Stretch(bucket, skip, min(rows, total - start)))
+    return stretches
+
+
+def read_stretch(
+    runs: Sequence[Run], shuffle: Shuffle | None, stretch: Stretch, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    """Read one stretch of the order, in bounded batches of about `batch_rows` rows."""
+    skip, remaining = stretch.skip, stretch.rows
+    if shuffle is None:
+        first = 0
+        while skip >= runs[first].rows:
+            skip -= runs[first].rows
+            first += 1
+        ordered = _in_order(runs[first:])
+    else:
+        ordered = _by_key(runs, stretch, batch_rows)
+    for batch in ordered:
+        if skip >= batch.num_rows:
+            skip -= batch.num_rows
+            continue
+        rows = batch.slice(skip, remaining)
+        skip = 0
+        remaining -= rows.num_rows
+        yield rows
+        if remaining == 0:
+            return
+
+
+def _in_order(runs: Sequence[Run]) -> Iterator[pa.RecordBatch]:
+    for run in runs:
+        yield from _open_run(run).to_batches()
+
+
+def _by_key(
+    runs: Sequence[Run], stretch: Stretch, batch_rows: int
+) -> Iterator[pa.RecordBatch]:
+    total = sum(run.rows for run in runs)
+    tables = [_open_run(run) for run in runs]
+    keys = [table.column(_KEY).to_numpy() for table in tables]
+    step = max(1, batch_rows * 2**BUCKET_BITS // max(total, 1))
+    starts = [_position(run_keys, stretch.first_bucket) for run_keys in keys]
+    for bucket in range(stretch.first_bucket, 2**BUCKET_BITS, step):
+        stops = [_position(run_keys, bucket + step) for run_keys in keys]
+        pieces = [
+            table.slice(start, stop - start)
+            for table, start, stop in zip(tables, starts, stops, strict=True)
+            if stop > start
+        ]
+        starts = stops
+        if not pieces:
+            continue
+        rows = pa.concat_tables(pieces)
+        order = np.argsort(rows.column(_KEY).to_numpy(), kind="stable")
+        yield from rows.take(pa.array(order)).drop_columns(_KEY).combine_chunks().to_batches()
+
+
+def _position(keys: NDArray[np.uint64], bucket: int) -> int:
+    """Return the first row whose key lies in this bucket or a later one."""
+    if bucket >= 2**BUCKET_BITS:
+        return keys.size
+    edge = np.uint64(bucket << (64 - BUCKET_BITS))
+    return int(np.searchsorted(keys, edge))

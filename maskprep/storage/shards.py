@@ -1,0 +1,250 @@
+"""Record batches into Parquet shards, and out of them again.
+
+A row group is one combined batch of a fixed number of rows, because Parquet's bytes depend on how
+rows were cut into batches.
+"""
+
+import hashlib
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from maskprep.config import Compression
+from maskprep.errors import SchemaError, ShardError
+from maskprep.storage.atomic import atomic_file
+from maskprep.storage.row_hash import RowHash
+
+ROW_GROUP_TOKENS = 2**20
+READ_ROWS = 4096
+
+
+@dataclass(frozen=True)
+class Shard:
+    """What a manifest says of one shard.
+
+    Attributes:
+        name: of the file.
+        rows: in it.
+        tokens: values of its token column.
+        bytes: of the file.
+        sha256: of the file's bytes, in hex.
+        rows_sha256: of its rows (`RowHash`), in hex.
+    """
+
+    name: str
+    rows: int
+    tokens: int
+    bytes: int
+    sha256: str
+    rows_sha256: str
+
+
+class _HashingFile(io.RawIOBase):
+    """Passes bytes on to a file and hashes them on the way."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+        self.size = 0
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: Any) -> int:  # noqa: ANN401 - any buffer
+        self.digest.update(data)
+        self._file.write(data)
+        self.size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self.size
+
+
+def row_group_rows(max_seq_length: int) -> int:
+    """Return how many rows of at most this many tokens make a row group."""
+    return max(1, ROW_GROUP_TOKENS // max_seq_length)
+
+
+def regroup(
+    batches: Iterable[pa.RecordBatch], rows: int, tokens: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Combine batches into batches of exactly `rows` rows; the last may be shorter.
+
+    Args:
+        batches: of one schema, cut anywhere.
+        rows: per combined batch.
+        tokens: if given, a combined batch also ends before it exceeds this many values of
+            input_ids; a row that alone exceeds them stands alone.
+
+    The result depends on the sequence of rows, not on how it was cut.
+    """
+    pending: list[pa.RecordBatch] = []
+    num_rows = num_tokens = 0
+    for whole in batches:
+        batch = whole
+        while batch.num_rows:
+            take, taken_tokens = _rows_that_fit(batch, rows - num_rows, tokens, num_tokens)
+            if take == 0 and num_rows == 0:
+                take, taken_tokens = _rows_that_fit(batch, 1, None, 0)
+            if take:
+                pending.append(batch.slice(0, take))
+                batch = batch.slice(take)
+                num_rows += take
+                num_tokens += taken_tokens
+            if batch.num_rows or num_rows == rows:
+                yield _combine(pending)
+                pending, num_rows, num_tokens = [], 0, 0
+    if pending:
+        yield _combine(pending)
+
+
+def _rows_that_fit(
+    batch: pa.RecordBatch, rows: int, tokens: int | None, used: int
+) -> tuple[int, int]:
+    take = min(rows, batch.num_rows)
+    if tokens is None:
+        return take, 0
+    ends = batch.column("input_ids").offsets.to_numpy()[: take + 1]
+    fitting = int((ends[1:] - ends[0] <= tokens - used).sum())
+    return fitting, int(ends[fitting] - ends[0])
+
+
+def _combine(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
+    if len(batches) == 1:
+        return batches[0]
+    return pa.concat_batches(batches)
+
+
+def write_shard(
+    groups: Iterable[pa.RecordBatch], path: Path, schema: pa.Schema, compression: Compression
+) -> Shard | None:
+    """Write a Parquet file, one row group for each batch; no rows, no file.
+
+    Args:
+        groups: batches of the schema, as `regroup` cuts them.
+        path: final name; it exists only when the file is complete.
+        schema: with its metadata.
+        compression: codec of the pages.
+
+    Raises:
+        MachineError: the disk is full, or the folder cannot be written to.
+    """
+    groups = iter(groups)
+    first = next(groups, None)
+    if first is None:
+        return None
+    rows_hash = RowHash(schema)
+    num_rows = num_tokens = 0
+    token_column = next(name for name in ("input_ids", "token_ids") if name in schema.names)
+    with atomic_file(path) as file:
+        sink = _HashingFile(file)
+        with pq.ParquetWriter(
+            sink,
+            schema,
+            compression=compression,
+            write_page_checksum=True,
+            store_schema=True,
+        ) as writer:
+            group: pa.RecordBatch | None = first
+            while group is not None:
+                rows_hash.update(group)
+                num_rows += group.num_rows
+                num_tokens += len(group.column(token_column).flatten())
+                table = pa.Table.from_arrays(group.columns, schema=schema)
+                writer.write_table(table, row_group_size=max(group.num_rows, 1))
+                group = next(groups, None)
+    return Shard(
+        name=path.name,
+        rows=num_rows,
+        tokens=num_tokens,
+        bytes=sink.size,
+        sha256=sink.digest.hexdigest(),
+        rows_sha256=rows_hash.hexdigest(),
+    )
+
+
+def open_shard(path: Path) -> pq.ParquetFile:
+    """Open a Parquet file.
+
+    Raises:
+        ShardError: it is missing, no Parquet file, or damaged.
+    """
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except FileNotFoundError:
+        raise ShardError(f"{path}: this shard is missing. Make the data set again.") from None
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(
+            f"{path}: not a whole Parquet file ({_first_line(error)}). Make the shard again."
+        ) from error
+
+
+def read_shard(
+    path: Path, columns: Sequence[str], start: int = 0, stop: int | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Read rows start ... stop - 1 of a shard, in bounded batches.
+
+    Raises:
+        ShardError: the file is missing or damaged.
+    """
+    file = open_shard(path)
+    position = 0
+    try:
+        for group in range(file.metadata.num_row_groups):
+            num_rows = file.metadata.row_group(group).num_rows
+            if position + num_rows <= start or (stop is not None and position >= stop):
+                position += num_rows
+                continue
+            for batch in file.iter_batches(
+                READ_ROWS, row_groups=[group], columns=list(columns), use_threads=False
+            ):
+                first = max(start - position, 0)
+                last = batch.num_rows if stop is None else min(batch.num_rows, stop - position)
+                position += batch.num_rows
+                if last > first:
+                    yield batch.slice(first, last - first)
+    except (OSError, pa.ArrowException) as error:
+        raise ShardError(
+            f"{path}: damaged at row {position} ({_first_line(error)}). Make the shard again."
+        ) from error
+
+
+def check_columns(where: str, found: pa.Schema, expected: pa.Schema, made_by: str) -> None:
+    """Check that a table has the columns a stage reads, of the right types.
+
+    Raises:
+        SchemaError: a column is missing or of another type.
+    """
+    missing = [name for name in expected.names if name not in found.names]
+    if missing:
+        raise SchemaError(
+            f"{where}: no column {', '.join(missing)} (found: {', '.join(found.names)}). "
+            f"Expected what 'maskprep {made_by}' writes."
+        )
+    for field in expected:
+        if found.field(field.name).type != field.type:
+            raise SchemaError(
+                f"{where}: column {field.name} is {found.field(field.name).type}; expected "
+                f"{field.type}, as 'maskprep {made_by}' writes it."
+            )
+
+
+def shard_metadata(path: Path) -> dict[str, Any] | None:
+    """Return what maskprep wrote about a shard into its Parquet metadata, if it did.
+
+    Raises:
+        ShardError: the file is missing or damaged.
+    """
+    metadata = open_shard(path).schema_arrow.metadata or {}
+    text = metadata.get(b"maskprep")
+    return json.loads(text) if text else None
+
+
+def _first_line(error: BaseException) -> str:
+    return (str(error).splitlines() or ["unreadable"])[0]

@@ -1,0 +1,185 @@
+"""Documents as flat files on disk: what pairing reads by position, memory-mapped.
+
+A spool is a folder of four raw files. The spools of a corpus, in order, number all its sentences;
+a random segment is found by that number.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from maskprep.errors import ShardError
+from maskprep.flat_documents import FlatDocuments, Partners
+from maskprep.kernels.pairing import (
+    WORD_START,
+    copy_segments,
+    cut_long_sentences,
+    measure_partners,
+)
+from maskprep.list_columns import flat_values
+from maskprep.storage.atomic import machine_errors
+
+_FILES = {
+    "tokens": np.dtype("<u4"),
+    "sentence_offsets": np.dtype("<i8"),
+    "document_offsets": np.dtype("<i8"),
+    "document_ids": np.dtype("<i8"),
+}
+
+
+@dataclass(frozen=True)
+class Spool:
+    """A folder of flat files, and how much it holds."""
+
+    folder: str
+    documents: int
+    sentences: int
+    tokens: int
+    sentences_cut: int
+
+
+def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int) -> Spool:
+    """Write documents as flat files; sentences longer than `max_tokens` are cut into pieces.
+
+    Args:
+        batches: rows of DOCUMENTS; the first begins a document.
+        folder: made anew; whatever it held is overwritten.
+        max_tokens: longest sentence, in tokens.
+
+    Raises:
+        ShardError: the first row goes on with a document of another shard.
+        MachineError: the disk is full or refuses.
+    """
+    num_tokens = num_sentences = 0
+    document_starts: list[int] = []
+    document_ids: list[NDArray[np.int64]] = []
+    cut = np.zeros(1, np.int64)
+    with machine_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+        with (
+            (folder / "tokens").open("wb") as tokens_file,
+            (folder / "sentence_offsets").open("wb") as sentences_file,
+        ):
+            sentences_file.write(np.zeros(1, "<i8"))
+            for batch in batches:
+                tokens = _spooled_tokens(batch)
+                lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
+                begins = batch.column("document_part").to_numpy() == 0
+                if not document_starts and not begins[0]:
+                    raise ShardError(
+                        f"document {batch.column('document_id')[0]} goes on from another shard. "
+                        f"Give all shards of the data set, in their order."
+                    )
+                document_starts.extend((num_sentences + row_sentences[:-1][begins]).tolist())
+                document_ids.append(batch.column("document_id").to_numpy()[begins])
+                tokens_file.write(tokens)
+                sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8"))
+                num_tokens += tokens.size
+                num_sentences += lengths.size
+        offsets = np.array([*document_starts, num_sentences], "<i8")
+        (folder / "document_offsets").write_bytes(offsets)
+        ids = np.concatenate(document_ids) if document_ids else np.zeros(0, np.int64)
+        (folder / "document_ids").write_bytes(ids.astype("<i8"))
+    return Spool(str(folder), len(document_starts), num_sentences, num_tokens, int(cut[0]))
+
+
+def _spooled_tokens(batch: pa.RecordBatch) -> NDArray[np.uint32]:
+    input_ids, _ = flat_values(batch.column("input_ids"))
+    word_starts, _ = flat_values(batch.column("word_starts"))
+    tokens = input_ids.astype(np.uint32)
+    tokens[word_starts] |= WORD_START
+    return tokens
+
+
+def _piece_lengths(
+    batch: pa.RecordBatch, tokens: NDArray[np.uint32], max_tokens: int, cut: NDArray[np.int64]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return the pieces' lengths, and for each row (and the end) how many lie before it."""
+    lengths, offsets = flat_values(batch.column("sentence_lengths"))
+    if lengths.size == 0 or lengths.max() <= max_tokens:
+        return lengths.astype(np.int64), offsets
+    pieces = np.empty(tokens.size // max_tokens * 4 + lengths.size, np.int64)
+    num_pieces = cut_long_sentences(lengths, tokens, max_tokens, pieces, cut)
+    pieces = pieces[:num_pieces]
+    _, token_offsets = flat_values(batch.column("input_ids"))
+    ends = np.concatenate(([0], np.cumsum(pieces)))
+    return pieces, np.searchsorted(ends, token_offsets).astype(np.int64)
+
+
+def open_spool(folder: Path, first_rank: int) -> FlatDocuments:
+    """Map a spool's files into memory, to be read only.
+
+    Args:
+        folder: of `write_spool`.
+        first_rank: how many sentences of the corpus lie before this spool.
+    """
+    arrays: dict[str, Any] = {}
+    for name, dtype in _FILES.items():
+        path = folder / name
+        empty = path.stat().st_size == 0
+        arrays[name] = np.zeros(0, dtype) if empty else np.memmap(path, dtype, mode="r")
+    return FlatDocuments(**arrays, first_rank=first_rank)
+
+
+class SpooledCorpus:
+    """All spools of a corpus: finds and copies random segments (`stages.pairing.Negatives`)."""
+
+    def __init__(self, spools: Sequence[Spool]) -> None:
+        self._spools = spools
+        self._ranks = np.cumsum([0, *(spool.sentences for spool in spools)])
+        self._open: dict[int, FlatDocuments] = {}
+        self.num_sentences = int(self._ranks[-1])
+
+    def documents(self, place: int) -> FlatDocuments:
+        """Return one spool's documents."""
+        if place not in self._open:
+            folder = Path(self._spools[place].folder)
+            self._open[place] = open_spool(folder, int(self._ranks[place]))
+        return self._open[place]
+
+    def find(self, ranks: NDArray[np.int64], targets: NDArray[np.int64]) -> Partners:
+        """Find segments that begin at the sentences of these ranks and hold the target tokens.
+
+        Args:
+            ranks: int64 [pairs], numbers of sentences in the whole corpus.
+            targets: int64 [pairs], tokens.
+        """
+        places = np.searchsorted(self._ranks, ranks, side="right") - 1
+        segments = np.empty((ranks.size, 2), np.int64)
+        document_ids = np.empty(ranks.size, np.int64)
+        for place in np.unique(places):
+            chosen = np.flatnonzero(places == place)
+            spool = self.documents(int(place))
+            starts = ranks[chosen] - spool.first_rank
+            documents = np.searchsorted(spool.document_offsets, starts, side="right") - 1
+            document_ids[chosen] = spool.document_ids[documents]
+            found = np.empty((chosen.size, 2), np.int64)
+            measure_partners(
+                spool.sentence_offsets,
+                spool.document_offsets[documents + 1],
+                starts,
+                targets[chosen],
+                found,
+            )
+            segments[chosen] = found
+        return Partners(places, segments, document_ids)
+
+    def copy(
+        self, partners: Partners, destinations: NDArray[np.int64], gathered: NDArray[np.uint32]
+    ) -> None:
+        """Copy the segments' tokens.
+
+        Args:
+            partners: what `find` found.
+            destinations: int64 [pairs], where each segment begins in `gathered`.
+            gathered: uint32 [tokens], written in place.
+        """
+        for place in np.unique(partners.places):
+            chosen = np.flatnonzero(partners.places == place)
+            tokens = self.documents(int(place)).tokens
+            copy_segments(tokens, partners.segments[chosen], destinations[chosen], gathered)
