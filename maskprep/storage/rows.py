@@ -1,0 +1,213 @@
+"""Texts become rows: checked, counted, named, and cut where they are long."""
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from maskprep.config import CorpusConfig
+from maskprep.errors import CorpusError
+from maskprep.kernels.identity import hash_positions
+from maskprep.schema import RAW_DOCUMENTS
+from maskprep.storage.sources import Source
+from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, piece_end
+
+Array = Any
+"""An Arrow array: pyarrow's type information does not follow casts and filters."""
+
+Locate = Callable[[int, int], tuple[str, int]]
+"""From row and byte in its text to what a message says: "a.txt:812" and the byte, from 1 on."""
+
+
+@dataclass
+class ReadCounts:
+    """What was read, and what was left out and why."""
+
+    documents: int = 0
+    text_bytes: int = 0
+    lines: int = 0
+    """As many as documents: every document is one line."""
+    replaced: int = 0
+    """Documents in which invalid bytes became U+FFFD."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Documents by reason: invalid_utf8, invalid_json, null_text, empty_text, ..."""
+
+    def drop(self, reason: str, num_documents: int = 1) -> None:
+        """Count documents that are left out."""
+        if num_documents:
+            self.dropped[reason] = self.dropped.get(reason, 0) + num_documents
+
+    def add(self, other: "ReadCounts") -> None:
+        """Add what another task has read."""
+        self.documents += other.documents
+        self.text_bytes += other.text_bytes
+        self.lines += other.lines
+        self.replaced += other.replaced
+        for reason, num_documents in sorted(other.dropped.items()):
+            self.drop(reason, num_documents)
+
+
+def raw_schema(config: CorpusConfig) -> pa.Schema:
+    """Return RAW_DOCUMENTS, with the column that --id-column names."""
+    if config.id_column is None:
+        return RAW_DOCUMENTS
+    return RAW_DOCUMENTS.append(pa.field(config.id_column, pa.string()))
+
+
+class DocumentRows:
+    """Makes the rows of one source."""
+
+    def __init__(
+        self, source: Source, config: CorpusConfig, counts: ReadCounts, *, whole: bool = False
+    ) -> None:
+        """Take the settings and the counts to add to; `whole` keeps long texts in one row."""
+        self.source = source
+        self.config = config
+        self.counts = counts
+        self.whole = whole
+        self._schema = raw_schema(config)
+        digest = hashlib.sha256(source.name.encode()).digest()
+        self._name_hash = np.uint64(int.from_bytes(digest[:8], "little"))
+        self._last_replaced = -1
+
+    def batch(
+        self,
+        texts: Array,
+        positions: NDArray[np.int64],
+        continues: NDArray[np.bool_],
+        ids: Array | None = None,
+    ) -> pa.RecordBatch:
+        """Return rows of RAW_DOCUMENTS.
+
+        Args:
+            texts: large_string [rows].
+            positions: int64 [rows], place of each row's document in its source.
+            continues: bool [rows], true where a row goes on with the document before it.
+            ids: string [rows], for --id-column.
+        """
+        num_documents = int(np.count_nonzero(~continues))
+        data = texts.buffers()[2]
+        begin, end = _offsets(texts)[[0, -1]]
+        self.counts.documents += num_documents
+        self.counts.text_bytes += int(end - begin)
+        self.counts.lines += num_documents
+        if end > begin:
+            view = np.frombuffer(data, np.uint8)[begin:end]
+            self.counts.lines += int(np.count_nonzero(view == ord("\n")))
+        document_ids = np.empty(len(positions), np.int64)
+        hash_positions(self._name_hash, np.ascontiguousarray(positions), document_ids)
+        columns = [pa.array(document_ids), pa.array(continues), texts]
+        if self.config.id_column is not None:
+            columns.append(pa.array([""] * len(texts), pa.string()) if ids is None else ids)
+        return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+    def checked(
+        self, texts: Array, positions: NDArray[np.int64], locate: Locate
+    ) -> tuple[Array, NDArray[np.bool_]]:
+        """Return the texts as large_string, and which rows are left.
+
+        Args:
+            texts: large_binary [rows], no nulls.
+            positions: int64 [rows].
+            locate: where an invalid byte stands.
+
+        Raises:
+            CorpusError: invalid UTF-8, and --on-invalid is error.
+        """
+        try:
+            return texts.cast(pa.large_string()), np.ones(len(texts), np.bool_)
+        except pa.ArrowInvalid:
+            pass
+        kept = np.ones(len(texts), np.bool_)
+        mended: list[str] = []
+        for row, data in enumerate(texts.to_pylist()):
+            try:
+                mended.append(data.decode())
+            except UnicodeDecodeError as error:
+                if self.config.on_invalid == "error":
+                    raise self.invalid_utf8(*locate(row, error.start)) from error
+                kept[row] = self.config.on_invalid == "replace"
+                if kept[row]:
+                    mended.append(data.decode(errors="replace"))
+                    self.count_replaced(int(positions[row]))
+                else:
+                    self.counts.drop("invalid_utf8")
+        return pa.array(mended, pa.large_string()), kept
+
+    def count_replaced(self, position: int) -> None:
+        """Count a document with replaced bytes, once for all its pieces."""
+        self.counts.replaced += position != self._last_replaced
+        self._last_replaced = position
+
+    def invalid_utf8(self, where: str, byte: int) -> CorpusError:
+        """Say where the text is not UTF-8, and what to do."""
+        return CorpusError(
+            f"{where}: invalid UTF-8 at byte {byte}. Convert the file to UTF-8, or skip such "
+            f"documents with --on-invalid skip."
+        )
+
+    def column_batches(
+        self, texts: Array, positions: NDArray[np.int64], ids: Array | None, locate: Locate
+    ) -> Iterator[pa.RecordBatch]:
+        """Yield bounded rows from a column of whole texts.
+
+        Args:
+            texts: large_binary [rows]; nulls and texts of white space are dropped.
+            positions: int64 [rows].
+            ids: string [rows], for --id-column.
+            locate: where an invalid byte stands.
+        """
+        present = np.asarray(texts.is_valid())
+        self.counts.drop("null_text", int(np.count_nonzero(~present)))
+        numbers = np.flatnonzero(present)
+
+        def locate_present(row: int, byte: int) -> tuple[str, int]:
+            return locate(int(numbers[row]), byte)
+
+        texts, kept = self.checked(texts.drop_null(), positions[numbers], locate_present)
+        numbers = numbers[kept]
+        visible = np.asarray(pc.binary_length(pc.utf8_trim_whitespace(texts))) > 0
+        self.counts.drop("empty_text", int(np.count_nonzero(~visible)))
+        numbers = numbers[visible]
+        texts = texts.filter(pa.array(visible))
+        ids = None if ids is None else ids.take(numbers)
+        yield from self._cut_column(texts, positions[numbers], ids)
+
+    def _cut_column(
+        self, texts: Array, positions: NDArray[np.int64], ids: Array | None
+    ) -> Iterator[pa.RecordBatch]:
+        offsets = _offsets(texts)
+        first = 0
+        while first < len(texts):
+            reach = np.searchsorted(offsets, offsets[first] + PIECE_BYTES, side="right") - 1
+            stop = max(first + 1, min(int(reach), first + MAX_ROWS))
+            part = texts.slice(first, stop - first)
+            place = positions[first:stop]
+            named = None if ids is None else ids.slice(first, stop - first)
+            if not self.whole and offsets[stop] - offsets[first] > PIECE_BYTES:
+                yield from self._pieces(part[0].as_buffer(), place, named)
+            else:
+                yield self.batch(part, place, np.zeros(stop - first, np.bool_), named)
+            first = stop
+
+    def _pieces(
+        self, text: pa.Buffer, position: NDArray[np.int64], name: Array | None
+    ) -> Iterator[pa.RecordBatch]:
+        begin = 0
+        while begin < text.size:
+            piece = text.slice(begin, min(PIECE_BYTES, text.size - begin)).to_pybytes()
+            if begin + len(piece) < text.size:
+                piece = piece[: piece_end(piece)[0]]
+            row = pa.array([piece], pa.large_binary()).cast(pa.large_string())
+            yield self.batch(row, position, np.array([begin > 0]), name)
+            begin += len(piece)
+
+
+def _offsets(texts: Array) -> NDArray[np.int64]:
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)
+    return offsets[texts.offset : texts.offset + len(texts) + 1]
