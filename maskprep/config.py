@@ -230,4 +230,6 @@ class RunConfig:
             ConfigError: a field has a value it cannot have.
         """
         _require(self.workers >= 1, "workers", self.workers, "at least 1")
-        _require(self.memory_bytes >= 1, "memory", self.memory_bytes, "an amount like 512MiB or 2GiB")
+        _require(
+            self.memory_bytes >= 1, "memory", self.memory_bytes, "an amount like 512MiB or 2GiB"
+        )

@@ -6,6 +6,9 @@ Ids are int64 and not negative, because PyTorch has no collator for unsigned ids
 Fields are nullable (and never null), because `datasets` trusts its typed features only then.
 """
 
+import json
+from typing import Any
+
 import pyarrow as pa
 
 from maskprep.config import Columns
@@ -74,9 +77,7 @@ KERAS_MASK_WEIGHTS = _field(
     "mask_weights", pa.list_(pa.float32()), "1.0 for each selected position"
 )
 
-DOCUMENTS = pa.schema(
-    [DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS]
-)
+DOCUMENTS = pa.schema([DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS])
 EXAMPLES = pa.schema(
     [
         EXAMPLE_ID,
@@ -132,3 +133,45 @@ RAW_DOCUMENTS = pa.schema(
     ]
 )
 """What `storage.corpus` hands to tokenization and training; never written to disk."""
+
+
+def documents_schema(id_column: str | None) -> pa.Schema:
+    """Return the columns of documents, with the corpus's own id beside ours if it has one."""
+    if id_column is None:
+        return DOCUMENTS
+    return DOCUMENTS.append(_field(id_column, pa.string(), "the id that the corpus gives"))
+
+
+def with_metadata(schema: pa.Schema, record: dict[str, Any]) -> pa.Schema:
+    """Return the schema with what a shard says of itself.
+
+    Args:
+        schema: any of this module.
+        record: stage, lineage, settings, tokenizer: stored as JSON under `maskprep`.
+
+    The features that `datasets` reads stand under `huggingface`; lists are `Sequence` there, the
+    one name that old and new versions of the library know.
+    """
+    features = {"info": {"features": {field.name: _feature(field) for field in schema}}}
+    return schema.with_metadata(
+        {
+            "maskprep": json.dumps({"schema_version": SCHEMA_VERSION, **record}, sort_keys=True),
+            "huggingface": json.dumps(features),
+        }
+    )
+
+
+_LABEL_NAMES = {"next_sentence_label": ["is_next", "random"]}
+
+
+def _feature(field: pa.Field) -> dict[str, Any]:
+    if field.name in _LABEL_NAMES:
+        return {"names": _LABEL_NAMES[field.name], "_type": "ClassLabel"}
+    if pa.types.is_list(field.type):
+        element = {"dtype": _dtype_name(field.type.value_type), "_type": "Value"}
+        return {"feature": element, "_type": "Sequence"}
+    return {"dtype": _dtype_name(field.type), "_type": "Value"}
+
+
+def _dtype_name(dtype: pa.DataType) -> str:
+    return {"float": "float32"}.get(str(dtype), str(dtype))

@@ -1,1 +1,1 @@
-"""Numba kernels: flat arrays and offsets in, caller-allocated arrays out; no checks, no exceptions."""
+"""Numba kernels: flat arrays in, caller-allocated arrays out; no checks, no exceptions."""

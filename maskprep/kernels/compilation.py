@@ -45,7 +45,9 @@ def _cache_folder() -> Path | None:
     return None
 
 
-_FOLDER = None if numba.config.DISABLE_JIT else _cache_folder()
+_SETTINGS: Any = numba.config
+_njit: Callable[..., Callable[[Callable[P, R]], Callable[P, R]]] = numba.njit
+_FOLDER = None if _SETTINGS.DISABLE_JIT else _cache_folder()
 
 
 class _ReadOnly:
@@ -78,22 +80,18 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     def compile_function(function: Callable[P, R]) -> Callable[P, R]:
         types = eval(signature, {"__builtins__": {}}, _SIGNATURE_NAMES)  # noqa: S307 - our own source
         if _FOLDER is None:
-            return _njit(function, types, nogil=True)
+            return _njit(types, nogil=True)(function)
         # Numba reads its cache folder only while it decorates; a host program keeps its own.
-        before = numba.config.CACHE_DIR
-        numba.config.CACHE_DIR = str(_FOLDER)
+        before = _SETTINGS.CACHE_DIR
+        _SETTINGS.CACHE_DIR = str(_FOLDER)
         try:
-            return _njit(function, types, nogil=True, cache=True)
+            return _njit(types, nogil=True, cache=True)(function)
         finally:
-            numba.config.CACHE_DIR = before
+            _SETTINGS.CACHE_DIR = before
 
     return compile_function
 
 
 def device(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a small function that only other kernels call; each caller's code includes it."""
-    return _njit(function, nogil=True)
-
-
-def _njit(function: Any, *signature: Any, **options: bool) -> Any:  # noqa: ANN401 - numba has no types
-    return numba.njit(*signature, **options)(function)
+    return _njit(nogil=True)(function)

@@ -42,8 +42,8 @@ def _find_units(input_ids, unit_starts, start, stop, maskable, firsts, ranks):  
         is_maskable = maskable[input_ids[t]]
         firsts[num_units] = t
         ranks[num_units] = num_tokens
-        num_units += np.int64(is_maskable & (unit_starts[t] | (not is_open)))
-        num_tokens += np.int64(is_maskable)
+        num_units += int(is_maskable & (unit_starts[t] | (not is_open)))
+        num_tokens += int(is_maskable)
         is_open = is_maskable
     ranks[num_units] = num_tokens
     return num_units, num_tokens
@@ -223,10 +223,8 @@ def replace_tokens(
         num_selected = 0
         for position in range(offsets[e + 1] - offsets[e]):
             slots[num_selected] = np.uint64(position)
-            num_selected += np.int64(selected[offsets[e] + position] != 0)
-        draw_slots(
-            key[0], CORRUPT, key[1], np.uint64(example_ids[e]), slots, num_selected, words
-        )
+            num_selected += int(selected[offsets[e] + position] != 0)
+        draw_slots(key[0], CORRUPT, key[1], np.uint64(example_ids[e]), slots, num_selected, words)
         action = 2
         for i in range(num_selected):
             t = offsets[e] + np.int64(slots[i])

@@ -20,6 +20,7 @@ PLAN_COLUMNS = 10
 # Entries of `plan_pairs`' settings, uint64.
 BUDGET, SHORT_THRESHOLD, RANDOM_THRESHOLD, SEED, DUPLICATE, OTHER_SENTENCES = range(6)
 
+_SEGMENTS = 2
 _SHIFT = np.uint64(32)
 _SLOTS_PER_CHUNK = np.uint64(256)
 _TRIM_A_SLOT = np.uint64(2)
@@ -82,10 +83,28 @@ def _middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: 
     for distance in range(stop - start):
         if start < middle - distance and tokens[middle - distance] & WORD_START:
             return middle - distance
-        if middle + distance < stop and start < middle + distance:
-            if tokens[middle + distance] & WORD_START:
-                return middle + distance
+        inside = start < middle + distance < stop
+        if inside and tokens[middle + distance] & WORD_START:
+            return middle + distance
     return np.int64(-1)
+
+
+@device
+def _chunk_end(sentence_offsets, i, last, start, target):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Gather sentences from number i on until they hold the target; two of them if there are."""
+    j = i
+    while j < last and (sentence_offsets[j] - start < target or j - i < _SEGMENTS):
+        j += 1
+    return j
+
+
+@device
+def _choose_partner(settings, item, slot, own_sentences, wanted, row):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Draw where a random B begins, among the sentences of the other documents."""
+    r0, r1, _, _ = draw(settings[SEED], PAIR, settings[DUPLICATE], item, slot + np.uint64(1))
+    others = settings[OTHER_SENTENCES] - own_sentences
+    row[B_RANK] = np.int64(((r1 << _SHIFT) | r0) % others)
+    row[B_TARGET] = max(wanted, 1)
 
 
 @kernel(
@@ -128,7 +147,7 @@ def plan_pairs(
     one sentence is not forced to be random, which makes 53 to 55 % of BERT's pairs random.
     """
     num_pairs = 0
-    budget, duplicate = settings[BUDGET], settings[DUPLICATE]
+    budget = settings[BUDGET]
     while cursor[0] < document_ids.size:
         document = cursor[0]
         last = document_offsets[document + 1]
@@ -138,24 +157,19 @@ def plan_pairs(
             if num_pairs == plan.shape[0]:
                 return num_pairs
             slot = np.uint64(cursor[3]) * _SLOTS_PER_CHUNK
-            w0, w1, w2, w3 = draw(settings[SEED], PAIR, duplicate, item, slot)
+            w0, w1, w2, w3 = draw(settings[SEED], PAIR, settings[DUPLICATE], item, slot)
             target = np.int64(budget)
             if w0 < settings[SHORT_THRESHOLD]:
                 target = 2 + np.int64((w1 * (budget - np.uint64(1))) >> _SHIFT)
             i, start = cursor[1], cursor[2]
-            j = i
-            while j < last and (sentence_offsets[j] - start < target or j - i < 2):
-                j += 1
+            j = _chunk_end(sentence_offsets, i, last, start, target)
             stop = sentence_offsets[j]
-            if j - i >= 2:
-                a_stop = sentence_offsets[
-                    i + 1 + np.int64((w2 * np.uint64(j - i - 1)) >> _SHIFT)
-                ]
+            if j - i >= _SEGMENTS:
+                a_stop = sentence_offsets[i + 1 + np.int64((w2 * np.uint64(j - i - 1)) >> _SHIFT)]
             else:
                 a_stop = _middle_word(tokens, start, stop)
             if a_stop < 0:
                 counts[1] += stop - start
-                cursor[2] = stop
                 break
             is_random = w3 < settings[RANDOM_THRESHOLD]
             row = plan[num_pairs]
@@ -163,12 +177,7 @@ def plan_pairs(
             row[A_START], row[A_STOP], row[B_START], row[B_STOP] = start, a_stop, a_stop, stop
             row[IS_RANDOM] = np.int64(is_random)
             if is_random:
-                r0, r1, _, _ = draw(
-                    settings[SEED], PAIR, duplicate, item, slot + np.uint64(1)
-                )
-                others = settings[OTHER_SENTENCES] - own_sentences
-                row[B_RANK] = np.int64(((r1 << _SHIFT) | r0) % others)
-                row[B_TARGET] = max(target - (a_stop - start), 1)
+                _choose_partner(settings, item, slot, own_sentences, target - a_stop + start, row)
                 stop = a_stop
             num_pairs += 1
             cursor[2] = stop
@@ -186,7 +195,9 @@ def plan_pairs(
     return num_pairs
 
 
-@kernel("void(const_int64[::1], const_int64[::1], const_int64[::1], const_int64[::1], int64[:, ::1])")
+@kernel(
+    "void(const_int64[::1], const_int64[::1], const_int64[::1], const_int64[::1], int64[:, ::1])"
+)
 def measure_partners(
     sentence_offsets: NDArray[np.int64],
     last_sentences: NDArray[np.int64],

@@ -73,7 +73,7 @@ def max_pair_tokens(layout: PairLayout, config: PairingConfig) -> int:
     """
     specials = layout.special_ids.size
     budget = config.max_seq_length - specials
-    if budget < 2:
+    if budget < len(("A", "B")):
         raise ConfigError(
             f"--max-seq-length is {config.max_seq_length}; expected at least {specials + 2}: "
             f"{specials} special tokens and one token for each segment."
@@ -207,9 +207,7 @@ def _gather_b(
     segments[is_random] = partners.segments
     offsets = _offsets(segments[:, 1] - segments[:, 0])
     tokens = np.empty(offsets[-1], np.uint32)
-    kernels.copy_segments(
-        documents.tokens, segments[~is_random], offsets[:-1][~is_random], tokens
-    )
+    kernels.copy_segments(documents.tokens, segments[~is_random], offsets[:-1][~is_random], tokens)
     negatives.copy(partners, offsets[:-1][is_random], tokens)
     document_ids = np.zeros(len(plan), np.int64)
     document_ids[is_random] = partners.document_ids

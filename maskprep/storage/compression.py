@@ -209,7 +209,7 @@ def _chunks(stored: StoredBytes, codec: Codec) -> Iterator[bytes]:
 
 def as_arrow_file(stored: StoredBytes) -> pa.PythonFile:
     """Let pyarrow read the stored bytes; it needs only `read`, `close` and `closed`."""
-    return pa.PythonFile(stored, mode="r")  # type: ignore[arg-type]
+    return pa.PythonFile(stored, mode="r")
 
 
 def _xz_member() -> _Member:

@@ -1,10 +1,10 @@
 """A data-set folder: its layout, who may write to it, and how it becomes complete.
 
-    OUT/data/part-00000.parquet ...   shards
-    OUT/manifest.json                 written last: a folder with it is complete
-    OUT/tokenizer/                    copy of the tokenizer
-    OUT/README.md                     data-set card
-    OUT/.work/                        lock, journal, unfinished shards; gone at the end
+OUT/data/part-00000.parquet ...   shards
+OUT/manifest.json                 written last: a folder with it is complete
+OUT/tokenizer/                    copy of the tokenizer
+OUT/README.md                     data-set card
+OUT/.work/                        lock, journal, unfinished shards; gone at the end
 """
 
 import hashlib
@@ -201,7 +201,7 @@ def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
     }
 
 
-IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "tokenizer", "versions")
+IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
 
 
 def _identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -33,10 +33,10 @@ class RowHash:
                 text = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
                 flat = text[offsets[0] : offsets[-1]]
             else:
-                values.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)))
+                values.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).data)
                 continue
-            lengths.update(np.diff(offsets).astype("<i8"))
-            values.update(np.ascontiguousarray(flat))
+            lengths.update(np.diff(offsets).astype("<i8").data)
+            values.update(np.ascontiguousarray(flat).data)
 
     def hexdigest(self) -> str:
         """Return the hash of all rows so far, in hex."""

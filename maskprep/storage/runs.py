@@ -114,9 +114,7 @@ def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, rows: int) -> list[S
     """
     if shuffle is None:
         total = sum(run.rows for run in runs)
-        return [
-            Stretch(0, start, min(rows, total - start)) for start in range(0, total, rows)
-        ]
+        return [Stretch(0, start, min(rows, total - start)) for start in range(0, total, rows)]
     sizes = np.zeros(2**BUCKET_BITS, np.int64)
     for run in runs:
         keys = _open_run(run).column(_KEY).to_numpy()
@@ -157,14 +155,17 @@ def read_stretch(
             return
 
 
+def read_run(run: Run) -> Iterator[pa.RecordBatch]:
+    """Read the rows of one run, as they were written."""
+    yield from _open_run(run).to_batches()
+
+
 def _in_order(runs: Sequence[Run]) -> Iterator[pa.RecordBatch]:
     for run in runs:
-        yield from _open_run(run).to_batches()
+        yield from read_run(run)
 
 
-def _by_key(
-    runs: Sequence[Run], stretch: Stretch, batch_rows: int
-) -> Iterator[pa.RecordBatch]:
+def _by_key(runs: Sequence[Run], stretch: Stretch, batch_rows: int) -> Iterator[pa.RecordBatch]:
     total = sum(run.rows for run in runs)
     tables = [_open_run(run) for run in runs]
     keys = [table.column(_KEY).to_numpy() for table in tables]

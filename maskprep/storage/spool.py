@@ -24,7 +24,7 @@ from maskprep.kernels.pairing import (
 from maskprep.list_columns import flat_values
 from maskprep.storage.atomic import machine_errors
 
-_FILES = {
+_FILES: dict[str, np.dtype[Any]] = {
     "tokens": np.dtype("<u4"),
     "sentence_offsets": np.dtype("<i8"),
     "document_offsets": np.dtype("<i8"),
@@ -65,7 +65,7 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
             (folder / "tokens").open("wb") as tokens_file,
             (folder / "sentence_offsets").open("wb") as sentences_file,
         ):
-            sentences_file.write(np.zeros(1, "<i8"))
+            sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
                 tokens = _spooled_tokens(batch)
                 lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
@@ -77,14 +77,14 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
                     )
                 document_starts.extend((num_sentences + row_sentences[:-1][begins]).tolist())
                 document_ids.append(batch.column("document_id").to_numpy()[begins])
-                tokens_file.write(tokens)
-                sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8"))
+                tokens_file.write(tokens.data)
+                sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8").data)
                 num_tokens += tokens.size
                 num_sentences += lengths.size
         offsets = np.array([*document_starts, num_sentences], "<i8")
-        (folder / "document_offsets").write_bytes(offsets)
+        (folder / "document_offsets").write_bytes(offsets.data)
         ids = np.concatenate(document_ids) if document_ids else np.zeros(0, np.int64)
-        (folder / "document_ids").write_bytes(ids.astype("<i8"))
+        (folder / "document_ids").write_bytes(ids.astype("<i8").data)
     return Spool(str(folder), len(document_starts), num_sentences, num_tokens, int(cut[0]))
 
 

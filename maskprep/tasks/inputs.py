@@ -1,0 +1,226 @@
+"""What `pair` and `mask` read: data-set folders, loose shards, or a stream."""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import pyarrow as pa
+
+from maskprep.encoders.loading import (
+    RoleOptions,
+    Tokenizer,
+    load_tokenizer,
+    tokenizer_from_json,
+)
+from maskprep.errors import ConfigError, ShardError, TokenizerError
+from maskprep.storage.atomic import hash_file
+from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.shards import check_columns, open_shard, shard_metadata
+from maskprep.storage.streams import StreamReader
+from maskprep.tasks.records import Record, history_entry, tokenizer_record
+
+STDIN = "-"
+
+
+@dataclass
+class StageInput:
+    """Rows that another stage made.
+
+    Attributes:
+        record: stage, settings and lineage of the rows.
+        tokenizer: that made them.
+        shards: path and number of rows of each; empty for a stream.
+        sources: name, bytes and hash of each, for the manifest.
+        history: what the stages before counted, oldest first.
+        stream: to be read once, instead of shards.
+    """
+
+    record: Record
+    tokenizer: Tokenizer
+    shards: list[tuple[str, int]] = field(default_factory=list)
+    sources: list[dict[str, Any]] = field(default_factory=list)
+    history: list[dict[str, Any]] = field(default_factory=list)
+    stream: StreamReader | None = None
+
+    @property
+    def rows(self) -> int:
+        """How many rows the shards hold."""
+        return sum(rows for _, rows in self.shards)
+
+    def entries(self) -> list[dict[str, Any]]:
+        """Name, bytes and hash of each input; of a stream nothing is known yet."""
+        return self.sources if self.stream is None else [{"name": "standard input"}]
+
+    def provenance(self) -> dict[str, Any]:
+        """Where the rows came from and what was counted there; of a stream, once it is read."""
+        history = self.history if self.stream is None else self.stream.receipt["history"]
+        return {
+            "sources": self.sources if self.stream is None else history[-1]["sources"],
+            "history": history,
+            "tokenizer": tokenizer_record(self.tokenizer),
+        }
+
+
+@dataclass(frozen=True)
+class InputRequest:
+    """What the user named, and what the stage needs.
+
+    Attributes:
+        inputs: folders, shards, or `-`.
+        made_by: the stage whose rows are read: tokenize or pair.
+        schema: the columns it needs.
+        tokenizer: path of a tokenizer, for shards without one.
+        roles: roles named by the user.
+        stdin: binary file, read for `-`.
+    """
+
+    inputs: Sequence[str]
+    made_by: str
+    schema: pa.Schema
+    tokenizer: str | None = None
+    roles: RoleOptions = field(default_factory=RoleOptions)
+    stdin: BinaryIO | None = None
+
+
+def open_stage_input(request: InputRequest) -> StageInput:
+    """Find the rows, and check that they are what the stage reads.
+
+    Raises:
+        ConfigError: a path does not exist, or the inputs were made with different tokenizers.
+        SchemaError: rows of another kind.
+        ShardError: a data set that is damaged or unfinished.
+        TokenizerError: no tokenizer is known.
+    """
+    if STDIN in request.inputs:
+        if len(request.inputs) > 1:
+            raise ConfigError("'-' (standard input) cannot be mixed with other inputs.")
+        return _open_stream(request)
+    parts = [_open_path(Path(path), request) for path in request.inputs]
+    first = parts[0]
+    for part, path in zip(parts, request.inputs, strict=True):
+        if part.tokenizer.fingerprint != first.tokenizer.fingerprint:
+            raise ConfigError(
+                f"{path} was made with another tokenizer ({part.tokenizer.fingerprint[:12]}) than "
+                f"{request.inputs[0]} ({first.tokenizer.fingerprint[:12]}). Make both with one."
+            )
+        if part.record["settings"] != first.record["settings"]:
+            raise ConfigError(
+                f"{path} was made with other settings than {request.inputs[0]}. Give data sets "
+                f"that 'maskprep {request.made_by}' made alike."
+            )
+    return StageInput(
+        record=first.record,
+        tokenizer=first.tokenizer,
+        shards=[shard for part in parts for shard in part.shards],
+        sources=[source for part in parts for source in part.sources],
+        history=[entry for part in parts for entry in part.history],
+    )
+
+
+def _open_stream(request: InputRequest) -> StageInput:
+    assert request.stdin is not None
+    reader = StreamReader(request.stdin, "standard input")
+    check_columns(reader.origin, reader.schema, request.schema, request.made_by)
+    text = reader.metadata.get(b"maskprep")
+    tokenizer_json = reader.metadata.get(b"tokenizer.json")
+    if text is None or tokenizer_json is None:
+        raise ShardError(
+            f"standard input was not written by 'maskprep {request.made_by}': it carries no "
+            f"tokenizer."
+        )
+    record = json.loads(text)
+    roles = {**record["tokenizer"]["roles"], **_named(request.roles)}
+    tokenizer = tokenizer_from_json(tokenizer_json.decode(), roles, "the stream's tokenizer")
+    return StageInput(record=record, tokenizer=tokenizer, stream=reader)
+
+
+def _named(roles: RoleOptions) -> dict[str, str]:
+    options = {
+        "mask": roles.mask_token,
+        "cls": roles.cls_token,
+        "sep": roles.sep_token,
+        "pad": roles.pad_token,
+        "unk": roles.unk_token,
+    }
+    return {role: token for role, token in options.items() if token is not None}
+
+
+def _open_path(path: Path, request: InputRequest) -> StageInput:
+    if path.is_dir():
+        return _open_folder(path, request)
+    if not path.exists():
+        raise ConfigError(
+            f"{path}: no such file or folder. Expected what 'maskprep {request.made_by}' wrote."
+        )
+    record = _record_of(path, request)
+    rows = open_shard(path).metadata.num_rows
+    source = {"name": path.name, "bytes": path.stat().st_size, "sha256": hash_file(path)}
+    tokenizer = _tokenizer_for(path.parent.parent / "tokenizer", record, path, request)
+    return StageInput(record, tokenizer, [(str(path), rows)], [source])
+
+
+def _record_of(path: Path, request: InputRequest) -> Record:
+    check_columns(str(path), open_shard(path).schema_arrow, request.schema, request.made_by)
+    record = shard_metadata(path)
+    if record is None:
+        return {"stage": request.made_by, "settings": {}, "lineage": [], "tokenizer": {}}
+    return record
+
+
+def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputRequest) -> Tokenizer:
+    if request.tokenizer is None and not folder.is_dir():
+        raise TokenizerError(
+            f"{path} has no tokenizer beside it (expected {folder}). Name the one it was made "
+            f"with: --tokenizer PATH."
+        )
+    origin = request.tokenizer or str(folder)
+    tokenizer = load_tokenizer(origin)
+    expected = record["tokenizer"].get("fingerprint", tokenizer.fingerprint)
+    if tokenizer.fingerprint != expected:
+        raise ConfigError(
+            f"{path} was made with another tokenizer ({expected[:12]}) than {origin} "
+            f"({tokenizer.fingerprint[:12]}). Name the one it was made with: --tokenizer PATH."
+        )
+    return load_tokenizer(origin, request.roles) if _named(request.roles) else tokenizer
+
+
+def _open_folder(path: Path, request: InputRequest) -> StageInput:
+    folder = DatasetFolder(path)
+    manifest = folder.read_manifest()
+    if manifest is None:
+        if folder.work.exists():
+            raise ShardError(
+                f"{path} is not finished: it has no manifest.json. Run the command that makes it "
+                f"again; it goes on where it stopped."
+            )
+        raise ConfigError(
+            f"{path} is no data-set folder: it has no manifest.json. Name a folder that 'maskprep "
+            f"{request.made_by}' wrote, or single shards."
+        )
+    if manifest["stage"] != request.made_by:
+        raise ConfigError(
+            f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what 'maskprep "
+            f"{request.made_by}' writes."
+        )
+    shards = []
+    for entry in manifest["shards"]:
+        shard = folder.data / Path(entry["name"]).name
+        size = shard.stat().st_size if shard.exists() else None
+        if size != entry["bytes"]:
+            found = "is missing" if size is None else f"has {size} bytes"
+            raise ShardError(
+                f"{shard} {found}; the manifest says {entry['bytes']} bytes. Make the data set "
+                f"again."
+            )
+        shards.append((str(shard), int(entry["rows"])))
+    if not shards:
+        raise ShardError(f"{path} holds no rows: its manifest lists no shard.")
+    record = _record_of(Path(shards[0][0]), request)
+    tokenizer = _tokenizer_for(folder.tokenizer, record, path, request)
+    sources = [
+        {key: entry[key] for key in ("name", "bytes", "sha256")} for entry in manifest["shards"]
+    ]
+    history = [*manifest.get("history", []), history_entry(manifest["stage"], manifest)]
+    return StageInput(record, tokenizer, shards, sources, history)

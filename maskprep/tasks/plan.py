@@ -1,0 +1,134 @@
+"""Phases of independent tasks, and the journal that lets a run go on after a crash.
+
+A task is pure and idempotent: it reads its inputs, writes its own files and returns a small receipt
+of plain JSON values. A receipt is written down after its files are complete, so a task with a
+receipt is never run again. A phase begins when all receipts of the one before are there.
+"""
+
+import json
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol, TypeVar
+
+from maskprep.storage.atomic import atomic_file
+
+Task = TypeVar("Task")
+Receipt = dict[str, Any]
+
+
+class Engine(Protocol):
+    """Whoever calls a function with each task of a phase."""
+
+    def run(
+        self,
+        function: Callable[[Any], Receipt],
+        tasks: Iterable[Any],
+        *,
+        serial: bool = False,
+    ) -> Iterator[Receipt]:
+        """Yield the receipts in the tasks' order."""
+
+
+class Progress(Protocol):
+    """Whoever wants to know how far a run is."""
+
+    def begin(self, phase: str, total: int | None, unit: str) -> None:
+        """Begin a phase of so many units, if that is known."""
+
+    def advance(self, amount: int) -> None:
+        """Report that many units more."""
+
+    def end(self) -> None:
+        """End the phase."""
+
+
+class Silence:
+    """Progress for nobody."""
+
+    def begin(self, phase: str, total: int | None, unit: str) -> None:
+        """Say nothing."""
+
+    def advance(self, amount: int) -> None:
+        """Say nothing."""
+
+    def end(self) -> None:
+        """Say nothing."""
+
+
+@dataclass(frozen=True)
+class _Journaled:
+    """A task's function that first looks for its receipt, and leaves one."""
+
+    function: Callable[[Any], Receipt]
+    folder: Path
+
+    def __call__(self, numbered: tuple[int, Any]) -> Receipt:
+        number, task = numbered
+        path = self.folder / f"{number:06d}.json"
+        try:
+            receipt: Receipt = json.loads(path.read_bytes())
+        except FileNotFoundError:
+            receipt = self.function(task)
+            with atomic_file(path) as file:
+                file.write(json.dumps(receipt).encode())
+        return receipt
+
+
+@dataclass(frozen=True)
+class Run:
+    """What every phase of one run shares.
+
+    Attributes:
+        engine: runs the tasks.
+        progress: told about every receipt.
+        scratch: folder of intermediate files.
+        journal: folder of receipts; None: nothing to resume (streams).
+    """
+
+    engine: Engine
+    progress: Progress
+    scratch: Path
+    journal: Path | None = None
+
+    def phase(
+        self,
+        name: str,
+        function: Callable[[Task], Receipt],
+        tasks: Iterable[Task],
+        *,
+        unit: str,
+        total: int | None = None,
+        serial: bool = False,
+    ) -> Iterator[Receipt]:
+        """Run the tasks of one phase; yield their receipts in order.
+
+        Args:
+            name: of the phase, for the journal and for progress.
+            function: importable by name.
+            tasks: picklable; may be generated lazily.
+            unit: key of the receipts that counts progress.
+            total: expected sum of that key, if known.
+            serial: generate a task only after the receipt before has been used.
+        """
+        self.progress.begin(name, total, unit)
+        if self.journal is None:
+            receipts = self.engine.run(function, tasks, serial=serial)
+        else:
+            folder = self.journal / name.replace(" ", "-")
+            receipts = self.engine.run(
+                _Journaled(function, folder), enumerate(tasks), serial=serial
+            )
+        for receipt in receipts:
+            self.progress.advance(receipt[unit])
+            yield receipt
+        self.progress.end()
+
+
+def add_counts(total: dict[str, Any], more: dict[str, Any]) -> None:
+    """Add numbers to the numbers of the same name, through nested dicts."""
+    for key, value in more.items():
+        if isinstance(value, dict):
+            add_counts(total.setdefault(key, {}), value)
+        else:
+            total[key] = total.get(key, 0) + value

@@ -1,0 +1,180 @@
+"""What a data set says of itself: settings and lineage in every shard, the manifest beside them."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+from maskprep import __version__
+from maskprep.config import (
+    CorpusConfig,
+    MaskingConfig,
+    PairingConfig,
+    ShardConfig,
+    TokenizationConfig,
+    TrainingConfig,
+)
+from maskprep.encoders.loading import Tokenizer
+from maskprep.storage.dataset import FORMAT_VERSION, shard_entry
+from maskprep.storage.shards import Shard
+
+Record = dict[str, Any]
+
+
+def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Record:
+    """Describe rows of documents: the settings that decided them."""
+    settings = {
+        **asdict(config),
+        "documents": corpus.documents,
+        "on_invalid": corpus.on_invalid,
+        "text_column": corpus.text_column,
+        "id_column": corpus.id_column,
+        "limit": corpus.limit,
+    }
+    return {"stage": "tokenize", "settings": settings, "lineage": []}
+
+
+def next_record(
+    before: Record, stage: str, config: PairingConfig | MaskingConfig, limit: int | None
+) -> Record:
+    """Describe rows that a stage makes of the rows described by `before`."""
+    done = {"stage": before["stage"], "settings": before["settings"]}
+    settings = {**asdict(config), "limit": limit}
+    return {"stage": stage, "settings": settings, "lineage": [*before["lineage"], done]}
+
+
+def tokenizer_record(tokenizer: Tokenizer) -> Record:
+    """Describe a tokenizer: fingerprint, size, special tokens."""
+    return {
+        "fingerprint": tokenizer.fingerprint,
+        "num_ids": tokenizer.num_ids,
+        "roles": dict(tokenizer.roles),
+        "special_ids": {role: tokenizer.role_id(role) for role in tokenizer.roles},
+    }
+
+
+def shard_record(record: Record, tokenizer: Tokenizer) -> Record:
+    """Return what every shard says of itself."""
+    return {**record, "tokenizer": tokenizer_record(tokenizer)}
+
+
+def setting_of(record: Record, stage: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+    """Return a setting of one stage of the lineage, or None if that stage is not known."""
+    for entry in (*record["lineage"], record):
+        if entry["stage"] == stage:
+            return entry["settings"].get(name)
+    return None
+
+
+def identity_of(
+    record: Record,
+    sources: Sequence[Mapping[str, Any]],
+    shards: ShardConfig,
+    tokenizer: str | TrainingConfig,
+    **more: int,
+) -> Record:
+    """Collect everything that decides the bytes of a data set (`storage.dataset.IDENTITY_KEYS`).
+
+    Args:
+        record: of its rows.
+        sources: name, bytes and hash of each input.
+        shards: layout.
+        tokenizer: fingerprint, or how it is trained.
+        more: further settings.
+    """
+    made_with = tokenizer if isinstance(tokenizer, str) else _jsonable(asdict(tokenizer))
+    return {
+        "stage": record["stage"],
+        "lineage": _jsonable(record["lineage"]),
+        "settings": _jsonable(
+            {**record["settings"], **asdict(shards), "made_with_tokenizer": made_with, **more}
+        ),
+        "sources": list(sources),
+        "versions": {
+            "maskprep": __version__,
+            **{name: version(name) for name in ("icu4py", "pyarrow", "tokenizers")},
+        },
+    }
+
+
+def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
+    """Return the value as it comes back from JSON: tuples are lists there."""
+    return json.loads(json.dumps(value))
+
+
+def history_entry(stage: str, results: Mapping[str, Any]) -> Record:
+    """Return what a stage leaves behind in the manifests of the stages after it."""
+    kept = ("sources", "totals", "rates", "dropped", "changed")
+    return {"stage": stage, **{name: results.get(name, {}) for name in kept}}
+
+
+def build_manifest(
+    identity: Record, shards: Sequence[Mapping[str, Any]], results: Record
+) -> tuple[Record, list[Path]]:
+    """Return a manifest and, in the order of its shards, the files that still await their names.
+
+    Args:
+        identity: of the run.
+        shards: receipts of all shards, in order.
+        results: totals, rates, dropped, history, and sources where they are known only now.
+    """
+    entries = []
+    for number, receipt in enumerate(shards):
+        fields = {name: value for name, value in receipt.items() if name != "file"}
+        entries.append(shard_entry(Shard(**fields), number))
+    manifest = {"format_version": FORMAT_VERSION, **identity, "shards": entries, **results}
+    return manifest, [Path(receipt["file"]) for receipt in shards]
+
+
+def tokenization_results(receipts: Mapping[str, Any]) -> Record:
+    """Turn summed receipts of tokenization into totals and drops."""
+    counts, read = dict(receipts["counts"]), receipts["read"]
+    dropped = dict(read.get("dropped", {}))
+    dropped["documents_without_tokens"] = counts.pop("documents_without_tokens", 0)
+    changed = {
+        "invalid_characters_replaced": read.get("replaced", 0),
+        "words_cut": counts.pop("words_cut", 0),
+        "special_tokens_in_text": counts.pop("special_tokens_in_text", 0),
+    }
+    totals = {"text_bytes": read["text_bytes"], **counts}
+    unknown = counts.get("unknown_tokens", 0) / max(counts.get("tokens", 0), 1)
+    return {
+        "totals": totals,
+        "rates": {"unknown_tokens": round(unknown, 6)},
+        "dropped": dropped,
+        "changed": changed,
+    }
+
+
+def pairing_results(counts: Mapping[str, int]) -> Record:
+    """Turn counts of pairing into totals, rates and drops."""
+    pairs = max(counts["pairs"], 1)
+    return {
+        "totals": {name: counts[name] for name in ("pairs", "random_pairs", "tokens")},
+        "rates": {"random_next": round(counts["random_pairs"] / pairs, 6)},
+        "dropped": {
+            name: counts[name]
+            for name in ("tokens_trimmed", "tokens_unpaired", "documents_without_pair")
+        },
+        "changed": {
+            "sentences_cut": counts["sentences_cut"],
+            "random_tokens_trimmed": counts["random_tokens_trimmed"],
+        },
+    }
+
+
+def masking_results(counts: Mapping[str, int]) -> Record:
+    """Turn counts of masking into totals and realised rates."""
+    names = ("masked_tokens", "replaced_tokens", "kept_tokens")
+    selected = sum(counts[name] for name in names)
+    rates = {"selected": round(selected / max(counts["maskable_tokens"], 1), 6)}
+    for name in names:
+        rates[name.removesuffix("_tokens")] = round(counts[name] / max(selected, 1), 6)
+    return {
+        "totals": {**counts, "selected_tokens": selected},
+        "rates": rates,
+        "dropped": {},
+        "changed": {"rows_forced": counts["rows_forced"]},
+    }

@@ -1,0 +1,141 @@
+"""How any run goes: an engine, a folder that is held and committed, or a stream."""
+
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from maskprep.config import RunConfig
+from maskprep.encoders.loading import Tokenizer
+from maskprep.engines.local import LocalEngine
+from maskprep.errors import ConfigError, CorpusError
+from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.runs import Run as RowRun
+from maskprep.storage.runs import read_run
+from maskprep.storage.streams import StreamWriter
+from maskprep.tasks.plan import Progress, Run, Silence
+from maskprep.tasks.records import Record, build_manifest
+
+
+@dataclass(frozen=True)
+class Context:
+    """How a run uses the machine, and who is told of its progress."""
+
+    machine: RunConfig = field(default_factory=RunConfig)
+    progress: Progress = field(default_factory=Silence)
+    stdin: BinaryIO | None = None
+    dry_run: bool = False
+
+
+@dataclass(frozen=True)
+class Summary:
+    """What a command reports.
+
+    Attributes:
+        manifest: of the data set; for a dry run, what decides it.
+        output: the folder, or None for a stream.
+        finished_before: the folder already was what was asked for.
+        dry_run: nothing was written.
+        ignored: files in the input folders that were not read.
+    """
+
+    manifest: Record
+    output: Path | None
+    finished_before: bool = False
+    dry_run: bool = False
+    ignored: tuple[str, ...] = ()
+
+
+Target = Path | BinaryIO
+Made = tuple[list[Record], Record]
+
+WORKER_BYTES = 256 * 2**20
+"""Private memory of one worker with everything loaded, measured with room to spare."""
+
+
+@contextmanager
+def start_engine(context: Context) -> Iterator[LocalEngine]:
+    """Start as many workers as asked for and as the memory allows.
+
+    Raises:
+        ConfigError: --memory is too little for one.
+    """
+    affordable = context.machine.memory_bytes // WORKER_BYTES
+    if affordable == 0:
+        raise ConfigError(
+            f"--memory is {context.machine.memory_bytes / 2**20:.0f} MiB; expected at least "
+            f"{WORKER_BYTES // 2**20} MiB, what one worker needs."
+        )
+    with LocalEngine(min(context.machine.workers, affordable)) as engine:
+        yield engine
+
+
+def fill_folder(
+    output: Path,
+    identity: Record,
+    context: Context,
+    engine: LocalEngine,
+    make: Callable[[Run, DatasetFolder], Made],
+    *,
+    resumable: bool = True,
+) -> Summary:
+    """Hold the folder, make its shards, and commit them; or find that this is done.
+
+    Args:
+        output: the folder.
+        identity: everything that decides the result.
+        context: machine and progress.
+        engine: of the run.
+        make: runs the phases; returns the shards' receipts and the results for the manifest.
+        resumable: False where the input is a pipe, which cannot be read again.
+
+    Raises:
+        CorpusError: nothing came out.
+    """
+    if context.dry_run:
+        return Summary(identity, output, dry_run=True)
+    folder = DatasetFolder(output, context.machine.temp_dir)
+    with folder.writing(identity, overwrite=context.machine.overwrite) as complete:
+        if complete:
+            return Summary(folder.read_manifest() or {}, output, finished_before=True)
+        journal = folder.journal if resumable else None
+        run = Run(engine, context.progress, folder.scratch, journal)
+        shards, results = make(run, folder)
+        if not shards:
+            raise CorpusError(_nothing_made(identity["stage"], results))
+        manifest, staged = build_manifest(identity, shards, results)
+        folder.commit(manifest, staged, output.resolve().name)
+    return Summary(manifest, output)
+
+
+def _nothing_made(stage: str, results: Record) -> str:
+    stages = [*results.get("history", []), results]
+    counted = [entry for one in stages for entry in one["dropped"].items() if entry[1]]
+    dropped = ", ".join(f"{name}: {number}" for name, number in counted)
+    missing = "the corpus holds no text" if stage == "tokenize" else "no row came out"
+    return f"{missing} ({dropped or 'the input is empty'}). Check the input files and --format."
+
+
+@contextmanager
+def stream_run(context: Context, engine: LocalEngine) -> Iterator[Run]:
+    """Give a run without a folder a place for intermediate files."""
+    with tempfile.TemporaryDirectory(prefix="maskprep-", dir=context.machine.temp_dir) as scratch:
+        yield Run(engine, context.progress, Path(scratch))
+
+
+def stream_writer(sink: BinaryIO, schema: pa.Schema, tokenizer: Tokenizer) -> StreamWriter:
+    """Begin a stream that carries the whole tokenizer."""
+    metadata = {**schema.metadata, b"tokenizer.json": tokenizer.json.encode()}
+    return StreamWriter(sink, schema.with_metadata(metadata))
+
+
+def emit_runs(writer: StreamWriter, runs: Sequence[RowRun]) -> None:
+    """Write the rows of runs to a stream, and forget the runs."""
+    for run in runs:
+        for batch in read_run(run):
+            writer.write(batch)
+        Path(run.path).unlink()

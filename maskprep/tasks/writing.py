@@ -1,0 +1,173 @@
+"""Examples to final shards: sort for a shuffle, mask if asked, write equal shards."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
+from functools import lru_cache
+from pathlib import Path
+
+import pyarrow as pa
+
+from maskprep.config import Compression, MaskingConfig
+from maskprep.encoders.loading import Tokenizer, load_tokenizer
+from maskprep.errors import TokenizerError
+from maskprep.schema import EXAMPLES
+from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+from maskprep.storage.runs import Run as RowRun
+from maskprep.storage.runs import Shuffle
+from maskprep.storage.shards import regroup, row_group_rows, write_shard
+from maskprep.tasks.destinations import RunFiles
+from maskprep.tasks.plan import Receipt, Run
+from maskprep.tasks.rows import Rows, ShardRows
+
+MAX_SHARD_TOKENS = 2**26
+FEWEST_SHARDS = 16
+
+
+def shard_rows_for(total: int, max_seq_length: int) -> int:
+    """Return how many rows make a shard where the user does not say.
+
+    About 256 MiB (2^26 tokens); a smaller data set still gets 16 equal shards, if each then holds
+    at least a row group, so that readers and our own workers have something to share out.
+    """
+    group = row_group_rows(max_seq_length)
+    even = -(-total // FEWEST_SHARDS)
+    return min(max(1, MAX_SHARD_TOKENS // max_seq_length), max(group, -(-even // group) * group))
+
+
+@dataclass(frozen=True)
+class SortingTask:
+    """Sort a portion of rows into runs."""
+
+    rows: Rows
+    destination: RunFiles
+
+
+def sort_rows(task: SortingTask) -> Receipt:
+    """Sort a portion of rows by their shuffle keys."""
+    written = task.destination.write(task.rows.read(EXAMPLES.names))
+    return {"rows": sum(run["rows"] for run in written["runs"]), **written}
+
+
+def sort_phase(run: Run, portions: Sequence[Rows], shuffle: Shuffle, run_rows: int) -> list[RowRun]:
+    """Sort all rows into runs, so that any stretch of the shuffled order can be read."""
+    folder = run.scratch / f"sorted-{shuffle.epoch:05d}"
+    tasks = (
+        SortingTask(rows, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
+        for number, rows in enumerate(portions)
+    )
+    receipts = run.phase(f"shuffle {shuffle.epoch}", sort_rows, tasks, unit="rows")
+    return [RowRun(**fields) for receipt in receipts for fields in receipt["runs"]]
+
+
+@dataclass(frozen=True)
+class Masking:
+    """How the rows of a shard are masked."""
+
+    tokenizer_folder: str
+    fingerprint: str
+    config: MaskingConfig
+    epoch: int
+
+
+@lru_cache(maxsize=2)
+def masking_vocabulary(tokenizer_folder: str, _fingerprint: str) -> MaskingVocabulary:
+    """Return what masking has to know of a tokenizer.
+
+    Raises:
+        TokenizerError: the tokenizer has no mask token, or nothing to replace tokens with.
+    """
+    tokenizer = load_tokenizer(tokenizer_folder)
+    return MaskingVocabulary(
+        tokenizer.role_id("mask"), tokenizer.maskable, tokenizer.replacement_pool
+    )
+
+
+def maskings(folder: Path, tokenizer: Tokenizer, config: MaskingConfig) -> list[Masking]:
+    """Return the maskings of all epochs."""
+    return [
+        Masking(str(folder), tokenizer.fingerprint, config, epoch) for epoch in range(config.epochs)
+    ]
+
+
+def require_maskable(tokenizer: Tokenizer) -> None:
+    """Check that a tokenizer can be masked with.
+
+    Raises:
+        TokenizerError: it has no mask token, or nothing that could replace a token.
+    """
+    tokenizer.role_id("mask")
+    if tokenizer.replacement_pool.size == 0:
+        raise TokenizerError(
+            f"{tokenizer.origin} has no tokens but special ones; expected words to replace "
+            f"tokens with. Train a tokenizer on more text."
+        )
+
+
+@dataclass(frozen=True)
+class WritingTask:
+    """Write one shard: read its rows, mask them if asked."""
+
+    rows: Rows
+    masking: Masking | None
+    path: str
+    schema: pa.Schema
+    compression: Compression
+    group_rows: int
+
+
+def write_rows(task: WritingTask) -> Receipt:
+    """Write one shard."""
+    counts = MaskingCounts()
+    groups = regroup(
+        mask_batches(task.rows.read(EXAMPLES.names), task.masking, counts), task.group_rows
+    )
+    shard = write_shard(groups, Path(task.path), task.schema, task.compression)
+    if shard is None:
+        return {"rows": 0, "shards": [], "counts": {}}
+    counted = {} if task.masking is None else asdict(counts)
+    entry = {**asdict(shard), "file": task.path}
+    return {"rows": shard.rows, "shards": [entry], "counts": counted}
+
+
+def mask_batches(
+    batches: Iterator[pa.RecordBatch], masking: Masking | None, counts: MaskingCounts
+) -> Iterator[pa.RecordBatch]:
+    """Mask batches of examples; without masking, pass them on."""
+    if masking is None:
+        yield from batches
+        return
+    vocabulary = masking_vocabulary(masking.tokenizer_folder, masking.fingerprint)
+    for batch in batches:
+        yield mask_examples(batch, vocabulary, masking.config, masking.epoch, counts)
+
+
+@dataclass(frozen=True)
+class WritingPhase:
+    """What all shards of one data set share."""
+
+    staged: Path
+    schema: pa.Schema
+    compression: Compression
+    group_rows: int
+
+    def run(
+        self, run: Run, portions: Sequence[Rows], masking: Masking | None, first_shard: int = 0
+    ) -> Iterator[Receipt]:
+        """Write one shard for each portion of rows."""
+        epoch = masking.epoch if masking else 0
+        tasks = (
+            WritingTask(
+                rows,
+                masking,
+                str(self.staged / f"part-{first_shard + number:05d}.parquet"),
+                self.schema,
+                self.compression,
+                self.group_rows,
+            )
+            for number, rows in enumerate(portions)
+        )
+        total = sum(
+            rows.rows if isinstance(rows, ShardRows) else rows.stretch.rows for rows in portions
+        )
+        name = f"mask {epoch}" if masking else "write"
+        yield from run.phase(name, write_rows, tasks, unit="rows", total=total)
