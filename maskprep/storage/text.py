@@ -205,7 +205,10 @@ class TextWindows:
 
     def _is_past(self) -> bool:
         slot = scan.POSITION if self._state[scan.OPEN] else scan.LINE_START
-        return bool(self._state[slot] >= self._block.stop)
+        place = int(self._state[slot])
+        # Behind the block's end, in a document of a block before: the next one is not ours either.
+        is_foreign = place < self._block.start and self._next >= self._block.stop
+        return is_foreign or place >= self._block.stop
 
     def _scan(self) -> NDArray[np.int64]:
         state = self._state

@@ -340,3 +340,28 @@ def test_positions_need_63_bits_at_most():
     ids = [row["document_id"] for row in read_bytes(b"a\n" * 500, CorpusConfig(documents="line"))]
     assert min(ids) >= 0
     assert np.array(ids, np.int64).max() > 2**61
+
+
+@pytest.mark.usefixtures("small_pieces")
+def test_blocks_inside_a_long_document_do_not_read_to_its_end(monkeypatch):
+    num_bytes = 0
+    read_at = text.BlockFile.read_at
+
+    def counted(file, place, size):
+        nonlocal num_bytes
+        data = read_at(file, place, size)
+        num_bytes += len(data)
+        return data
+
+    monkeypatch.setattr(text.BlockFile, "read_at", counted)
+    read_bytes(b"x" * 20_000, CorpusConfig(block_bytes=200))
+    assert num_bytes < 100_000
+
+
+@pytest.mark.shared_data
+def test_real_books_are_read_to_the_byte(shared_data, tmp_path):
+    counts = ReadCounts()
+    path = shared_data / "text" / "en_books_a.jsonl.xz"
+    table = read_all([path], CorpusConfig(id_column="id"), tmp_path, counts)
+    assert (counts.documents, counts.text_bytes) == (1648, 30_453_856)
+    assert sum(batch.num_rows for task in table for batch in task) == 1648
