@@ -25,7 +25,7 @@ MAX_ROWS = 16_384
 UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = b" \t\r\v\f"
-_BACKWARD_BYTES = 4096
+_BACKWARD_BYTES = 256
 
 
 class BlockFile:
