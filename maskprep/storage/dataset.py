@@ -182,6 +182,10 @@ class DatasetFolder:
                 final = self.data / shard["name"]
                 if path.exists():
                     path.replace(final)
+            names = {shard["name"] for shard in manifest["shards"]}
+            for stray in self.data.iterdir():
+                if stray.name not in names:  # Left by an attempt that read another pipe.
+                    stray.unlink()
             sync_folder(self.data)
         with atomic_file(self.path / "README.md") as file:
             file.write(CARD.format(title=title).encode())

@@ -19,7 +19,8 @@ from maskprep.stages.tokenization import (
     tokenize_documents,
 )
 from maskprep.storage.blocks import Block, plan_blocks
-from maskprep.storage.corpus import ReadCounts, read_documents
+from maskprep.storage.corpus import read_documents
+from maskprep.storage.rows import ReadCounts
 from maskprep.storage.sources import Source, find_sources, hash_source
 from maskprep.tasks.destinations import Destination
 from maskprep.tasks.plan import Engine, Progress, Receipt, Run, add_counts

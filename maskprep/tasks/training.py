@@ -14,7 +14,8 @@ from maskprep.errors import ConfigError
 from maskprep.stages.training import TrainedTokenizer, train_tokenizer
 from maskprep.storage.atomic import machine_errors, sync_folder
 from maskprep.storage.blocks import plan_blocks
-from maskprep.storage.corpus import ReadCounts, read_documents
+from maskprep.storage.corpus import read_documents
+from maskprep.storage.rows import ReadCounts
 from maskprep.tasks.plan import Run
 from maskprep.tasks.running import Context
 from maskprep.tasks.tokenization import CorpusText, first_documents
