@@ -1,5 +1,7 @@
 """Readable plain-Python twins of the kernels: what each must compute, without speed."""
 
+import itertools
+
 
 def find_documents(data: bytes, separator: str, first: int = 0) -> list[tuple[int, bytes]]:
     """Return (position, text) of every document: `separator` is "blank-line", "line" or "file"."""
@@ -17,3 +19,238 @@ def find_documents(data: bytes, separator: str, first: int = 0) -> list[tuple[in
             documents[-1][1].append(line)
         place += len(line) + 1
     return [(position, b"\n".join(lines).strip()) for position, lines in documents]
+
+
+# Random numbers: streams as in maskprep.kernels.counter_rng.
+
+EXAMPLE, PAIR, SHUFFLE, SELECT, CORRUPT = 2, 3, 4, 5, 6
+WORD = 2**32 - 1
+
+
+def philox4x32_10(counter, key):
+    """Return the four words of Philox4x32 with ten rounds: counter [4], key [2], 32 bits each."""
+    c0, c1, c2, c3 = counter
+    k0, k1 = key
+    for _ in range(10):
+        product0 = 0xD2511F53 * c0
+        product1 = 0xCD9E8D57 * c2
+        c0, c1 = (product1 >> 32) ^ c1 ^ k0, product1 & WORD
+        c2, c3 = (product0 >> 32) ^ c3 ^ k1, product0 & WORD
+        k0 = (k0 + 0x9E3779B9) & WORD
+        k1 = (k1 + 0xBB67AE85) & WORD
+    return c0, c1, c2, c3
+
+
+def draw(seed, stream, round_, item, slot):
+    """Return the four words at one address."""
+    counter = (slot & WORD, stream << 24 | round_, item & WORD, item >> 32)
+    return philox4x32_10(counter, (seed & WORD, seed >> 32))
+
+
+def below(high, low, bound):
+    """Scale 64 random bits to 0 ... bound - 1."""
+    return ((high << 32 | low) * bound) >> 64
+
+
+def shuffle_key(example_id, seed, epoch):
+    """Return the place of an example in a shuffled order."""
+    low, high, _, _ = draw(seed, SHUFFLE, epoch, example_id, 0)
+    return high << 32 | low
+
+
+def name_example(document_id, place, duplicate):
+    """Return the id of example number `place` of a document."""
+    low, high, _, _ = draw(0, EXAMPLE, duplicate, document_id, place)
+    return (high << 32 | low) % 2**63
+
+
+# Masking, one row at a time.
+
+
+def list_units(input_ids, unit_starts, maskable):
+    """Return the units of a row, each as the positions of its tokens."""
+    units = []
+    is_open = False
+    for t, token in enumerate(input_ids):
+        if maskable[token]:
+            if unit_starts[t] or not is_open:
+                units.append([])
+            units[-1].append(t)
+        is_open = maskable[token]
+    return units
+
+
+def choose_units(input_ids, unit_starts, example_id, maskable, seed, epoch, probability):
+    """Return the chosen units of a row, and whether the row was forced to have one.
+
+    The units' tokens are laid on a circle, units in random order, and a window of `budget` tokens
+    is put on it. A unit is chosen with the covered fraction of it as probability.
+    """
+    units = list_units(input_ids, unit_starts, maskable)
+    num_tokens = sum(len(unit) for unit in units)
+    if num_tokens == 0:
+        return [], False
+    rounding, _, *place = draw(seed, SELECT, epoch, example_id, 0)
+    budget, fraction = divmod(num_tokens * probability, 2**32)
+    budget += rounding < fraction
+    origin = [t for unit in units for t in unit][below(*place, num_tokens)]
+
+    first = next(u for u, unit in enumerate(units) if origin in unit)
+    order = list(range(len(units)))
+    order[0], order[first] = first, 0
+    for j in range(1, len(order)):
+        words = draw(seed, SELECT, epoch, example_id, (j + 1) // 2)
+        pick = j + below(*(words[:2] if j % 2 else words[2:]), len(order) - j)
+        order[j], order[pick] = order[pick], order[j]
+
+    ahead = [t for t in units[first] if t >= origin]
+    behind = [t for t in units[first] if t < origin]
+    circle = ahead + [t for u in order[1:] for t in units[u]] + behind
+    window = set(circle[:budget])
+    words = draw(seed, SELECT, epoch, example_id, 2**31)
+    chosen = []
+    for u in order:
+        covered = len(window.intersection(units[u]))
+        if below(*(words[2:] if u == first else words[:2]), len(units[u])) < covered:
+            chosen.append(units[u])
+    return chosen or [units[first]], not chosen
+
+
+def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thresholds):
+    """Return the corrupted row, and how many tokens were masked, replaced, kept."""
+    corrupted = list(input_ids)
+    counts = [0, 0, 0]
+    for unit in units:
+        coin = draw(seed, CORRUPT, epoch, example_id, unit[0])[0]
+        action = sum(coin >= threshold for threshold in thresholds)
+        counts[action] += len(unit)
+        for t in unit:
+            _, _, *bits = draw(seed, CORRUPT, epoch, example_id, t)
+            if action == 0:
+                corrupted[t] = mask_id
+            elif action == 1:
+                corrupted[t] = pool[below(*bits, len(pool))]
+    return corrupted, counts
+
+
+# Pairing. A token is (id, whether a word begins there); a sentence is a list of tokens.
+
+
+def cut_long_sentences(sentences, max_tokens):
+    """Cut each sentence that is too long near even parts: at a word border, if one is near."""
+    pieces = []
+    for whole in sentences:
+        rest = whole
+        while len(rest) > max_tokens:
+            num_parts = -(-len(rest) // max_tokens)
+            even = len(rest) // num_parts
+            nearest = range((even + 1) // 2, min(2 * even - (even + 1) // 2, max_tokens) + 1)
+            borders = [t for t in nearest if rest[t][1]]
+            cut = min(borders, key=lambda t: abs(t - even), default=even)
+            pieces.append(rest[:cut])
+            rest = rest[cut:]
+        pieces.append(rest)
+    return pieces
+
+
+def plan_pairs(sentences, document_id, other_sentences, settings):
+    """Plan the pairs of one document.
+
+    `settings` holds budget, short_threshold, random_threshold, seed and duplicate. Returns pairs
+    (A, B or None, rank of a random B's first sentence among the others, its target) and how many
+    tokens are in no pair.
+    """
+    seed, duplicate = settings["seed"], settings["duplicate"]
+    rest = [list(sentence) for sentence in sentences]
+    pairs = []
+    while rest:
+        slot = 256 * len(pairs)
+        w0, w1, w2, w3 = draw(seed, PAIR, duplicate, document_id, slot)
+        target = settings["budget"]
+        if w0 < settings["short_threshold"]:
+            target = 2 + (w1 * (settings["budget"] - 1) >> 32)
+        chunk = []
+        while rest and (sum(map(len, chunk)) < target or len(chunk) < 2):
+            chunk.append(rest.pop(0))
+        if len(chunk) == 1:
+            chunk = split_in_the_middle(chunk[0])
+            num_a = 1
+        else:
+            num_a = 1 + (w2 * (len(chunk) - 1) >> 32)
+        if len(chunk) == 1:
+            return pairs, len(chunk[0])
+        a = [token for sentence in chunk[:num_a] for token in sentence]
+        if w3 < settings["random_threshold"]:
+            low, high, _, _ = draw(seed, PAIR, duplicate, document_id, slot + 1)
+            pairs.append((a, None, (high << 32 | low) % other_sentences, max(target - len(a), 1)))
+            rest = chunk[num_a:] + rest
+        else:
+            pairs.append((a, [token for sentence in chunk[num_a:] for token in sentence], -1, 0))
+    return pairs, 0
+
+
+def split_in_the_middle(sentence):
+    """Split a sentence at the word border nearest its middle; a single word stays whole."""
+    borders = [t for t in range(1, len(sentence)) if sentence[t][1]]
+    if not borders:
+        return [sentence]
+    cut = min(borders, key=lambda t: abs(t - len(sentence) // 2))
+    return [sentence[:cut], sentence[cut:]]
+
+
+def gather_partner(sentences, first, target):
+    """Return whole sentences of a document from number `first` on that hold the target tokens."""
+    partner = []
+    for sentence in sentences[first:]:
+        if len(partner) >= target:
+            break
+        partner += sentence
+    return partner
+
+
+def trim_pair(a, b, document_id, chunk, settings):
+    """Drop tokens from the longer segment, at an end that a coin names, until both fit."""
+
+    def toss(slot):
+        while True:
+            for word in draw(
+                settings["seed"], PAIR, settings["duplicate"], document_id, 256 * chunk + slot
+            ):
+                yield from ((word >> bit) & 1 for bit in range(32))
+            slot += 1
+
+    coins = toss(2), toss(129)
+    kept = [[0, len(a)], [0, len(b)]]
+    lengths = [len(a), len(b)]
+    while sum(lengths) > settings["budget"]:
+        longer = 0 if lengths[0] > lengths[1] else 1
+        if next(coins[longer]):
+            kept[longer][0] += 1
+        else:
+            kept[longer][1] -= 1
+        lengths[longer] -= 1
+    return keep_whole_words(a, *kept[0]), keep_whole_words(b, *kept[1])
+
+
+def keep_whole_words(segment, start, stop):
+    """Return the words that lie wholly between start and stop; if none does, all tokens there."""
+    borders = [t for t in range(len(segment)) if t == 0 or segment[t][1]] + [len(segment)]
+    whole = []
+    for first, last in itertools.pairwise(borders):
+        if start <= first and last <= stop:
+            whole += segment[first:last]
+    return whole or segment[start:stop]
+
+
+def lay_out_pair(a, b, specials, types):
+    """Return a row's ids, types and word starts: `specials` before A, between and after B."""
+    parts = [
+        [(token, True) for token in specials[0]],
+        [(token, t == 0 or begins) for t, (token, begins) in enumerate(a)],
+        [(token, True) for token in specials[1]],
+        [(token, t == 0 or begins) for t, (token, begins) in enumerate(b)],
+        [(token, True) for token in specials[2]],
+    ]
+    ids = [token for part in parts for token, _ in part]
+    starts = [begins for part in parts for _, begins in part]
+    return ids, [kind for part, kind in zip(parts, types, strict=True) for _ in part], starts

@@ -79,7 +79,7 @@ def cut_long_sentences(
 @device
 def _middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the word border strictly inside that is nearest the middle, or -1."""
-    middle = (start + stop) // 2
+    middle = start + (stop - start) // 2  # The same wherever the document lies in its spool.
     for distance in range(stop - start):
         if start < middle - distance and tokens[middle - distance] & WORD_START:
             return middle - distance
@@ -246,7 +246,7 @@ def _trim(tokens, start, stop, num_dropped, heads, segment):  # type: ignore[no-
         first += 1
     while last > first and last < stop and not tokens[last] & WORD_START:
         last -= 1
-    if first == last:  # One word fills the segment: better a part of it than nothing.
+    if first == last:  # No word is left whole, so better parts of words than nothing.
         first, last = front, back
     segment[0] = first
     segment[1] = last

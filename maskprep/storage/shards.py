@@ -89,9 +89,9 @@ def regroup(
     for whole in batches:
         batch = whole
         while batch.num_rows:
-            take, taken_tokens = _rows_that_fit(batch, rows - num_rows, tokens, num_tokens)
-            if take == 0 and num_rows == 0:
-                take, taken_tokens = _rows_that_fit(batch, 1, None, 0)
+            take, taken_tokens = _rows_that_fit(
+                batch, rows - num_rows, tokens, num_tokens, is_empty=num_rows == 0
+            )
             if take:
                 pending.append(batch.slice(0, take))
                 batch = batch.slice(take)
@@ -105,13 +105,15 @@ def regroup(
 
 
 def _rows_that_fit(
-    batch: pa.RecordBatch, rows: int, tokens: int | None, used: int
+    batch: pa.RecordBatch, rows: int, tokens: int | None, used: int, *, is_empty: bool
 ) -> tuple[int, int]:
     take = min(rows, batch.num_rows)
     if tokens is None:
         return take, 0
     ends = batch.column("input_ids").offsets.to_numpy()[: take + 1]
     fitting = int((ends[1:] - ends[0] <= tokens - used).sum())
+    if fitting == 0 and is_empty:
+        fitting = 1
     return fitting, int(ends[fitting] - ends[0])
 
 

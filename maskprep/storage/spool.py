@@ -70,7 +70,7 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
                 tokens = _spooled_tokens(batch)
                 lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
                 begins = batch.column("document_part").to_numpy() == 0
-                if not document_starts and not begins[0]:
+                if not document_starts and begins.size and not begins[0]:
                     raise ShardError(
                         f"document {batch.column('document_id')[0]} goes on from another shard. "
                         f"Give all shards of the data set, in their order."

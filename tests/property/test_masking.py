@@ -1,0 +1,172 @@
+"""Masked rows against the readable twin, and what holds for every row."""
+
+import naive
+import numpy as np
+import pyarrow as pa
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskprep.config import MaskingConfig
+from maskprep.schema import EXAMPLES
+from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+
+UNK, CLS, SEP, MASK = 1, 2, 3, 4
+SPECIALS = [0, UNK, CLS, SEP, MASK]
+UNUSED = [5, 6]
+VOCABULARY = MaskingVocabulary(
+    mask_id=MASK,
+    maskable=~np.isin(np.arange(40), SPECIALS),
+    replacement_pool=np.arange(7, 40, dtype=np.int32),
+)
+CASES = settings(deadline=None, max_examples=60)
+
+PIECES = st.lists(
+    st.tuples(st.one_of(st.integers(5, 39), st.sampled_from([UNK, SEP])), st.booleans()),
+    max_size=24,
+)
+ROWS = st.lists(st.tuples(st.integers(0, 2**63 - 1), PIECES), max_size=8)
+CONFIGS = st.builds(
+    lambda p, mask, rest, unit, seed: MaskingConfig(
+        mlm_probability=p,
+        mask_replace_prob=mask,
+        random_replace_prob=(1 - mask) * rest,
+        unit=unit,
+        seed=seed,
+    ),
+    st.one_of(st.floats(0.01, 1), st.sampled_from([1e-9, 0.15, 1.0])),
+    st.one_of(st.floats(0, 1), st.just(0.8)),
+    st.one_of(st.floats(0, 1), st.just(0.5)),
+    st.sampled_from(["token", "word"]),
+    st.integers(0, 2**64 - 1),
+)
+EPOCHS = st.one_of(st.integers(0, 3), st.just(2**24 - 1))
+
+
+def examples_of(rows):
+    ids = [[token for token, _ in pieces] for _, pieces in rows]
+    columns = {
+        "example_id": [example for example, _ in rows],
+        "document_id": list(range(len(rows))),
+        "document_id_b": list(range(len(rows))),
+        "input_ids": ids,
+        "token_type_ids": [[0] * len(row) for row in ids],
+        "word_starts": [[begins for _, begins in pieces] for _, pieces in rows],
+        "next_sentence_label": [0] * len(rows),
+    }
+    arrays = [pa.array(columns[field.name], field.type) for field in EXAMPLES]
+    return pa.record_batch(arrays, schema=EXAMPLES)
+
+
+def mask(batch, config, epoch=0):
+    counts = MaskingCounts()
+    return mask_examples(batch, VOCABULARY, config, epoch, counts), counts
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS, epoch=EPOCHS)
+def test_masked_rows_and_counts_are_those_of_the_twin(rows, config, epoch):
+    masked, counts = mask(examples_of(rows), config, epoch)
+    probability = round(config.mlm_probability * 2**32)
+    thresholds = [
+        round(config.mask_replace_prob * 2**32),
+        round((config.mask_replace_prob + config.random_replace_prob) * 2**32),
+    ]
+    forced, actions = 0, np.zeros(3, int)
+    for row, (example, pieces) in zip(masked.to_pylist(), rows, strict=True):
+        ids = [token for token, _ in pieces]
+        starts = [begins or config.unit == "token" for _, begins in pieces]
+        units, is_forced = naive.choose_units(
+            ids, starts, example, VOCABULARY.maskable, config.seed, epoch, probability
+        )
+        pool = VOCABULARY.replacement_pool.tolist()
+        corrupted, row_actions = naive.replace_tokens(
+            ids, units, example, pool, config.seed, epoch, MASK, thresholds
+        )
+        chosen = {t for unit in units for t in unit}
+        assert row["input_ids"] == corrupted
+        assert row["loss_mask"] == [t in chosen for t in range(len(ids))]
+        assert row["epoch"] == epoch
+        forced += is_forced
+        actions += row_actions
+    assert counts.rows_forced == forced
+    assert [counts.masked_tokens, counts.replaced_tokens, counts.kept_tokens] == actions.tolist()
+    assert counts.rows == len(rows)
+    assert counts.tokens == sum(len(pieces) for _, pieces in rows)
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS, data=st.data())
+def test_any_slicing_of_a_batch_gives_the_same_rows(rows, config, data):
+    batch = examples_of(rows)
+    whole, counts = mask(batch, config)
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(rows)), max_size=4)))
+    pieces, summed = [], MaskingCounts()
+    for start, stop in zip([0, *cuts], [*cuts, len(rows)], strict=True):
+        part = batch.slice(start, stop - start)
+        pieces.append(mask_examples(part, VOCABULARY, config, 0, summed))
+    assert pa.concat_batches(pieces) == pa.concat_batches([whole])
+    assert summed == counts
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS)
+def test_targets_restore_the_row_and_only_chosen_tokens_change(rows, config):
+    batch = examples_of(rows)
+    masked, _ = mask(batch, config)
+    assert masked.column("target_ids") == batch.column("input_ids")
+    for row in masked.to_pylist():
+        for token, target, chosen in zip(
+            row["input_ids"], row["target_ids"], row["loss_mask"], strict=True
+        ):
+            assert chosen or token == target
+            assert not chosen or target not in SPECIALS
+            assert token in (target, MASK) or token in VOCABULARY.replacement_pool
+            assert token == target or token not in UNUSED
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS)
+def test_a_word_is_chosen_whole_or_not_at_all_and_gets_one_action(rows, config):
+    masked, _ = mask(examples_of(rows), MaskingConfig(unit="word", seed=config.seed))
+    for row, (_, pieces) in zip(masked.to_pylist(), rows, strict=True):
+        ids = [token for token, _ in pieces]
+        starts = [begins for _, begins in pieces]
+        for unit in naive.list_units(ids, starts, VOCABULARY.maskable):
+            assert len({row["loss_mask"][t] for t in unit}) == 1
+            assert len({row["input_ids"][t] == MASK for t in unit}) == 1
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS)
+def test_every_row_with_maskable_tokens_has_a_target(rows, config):
+    masked, counts = mask(examples_of(rows), config)
+    without = 0
+    for row in masked.to_pylist():
+        has_maskable = any(VOCABULARY.maskable[token] for token in row["target_ids"])
+        assert any(row["loss_mask"]) == has_maskable
+        without += not has_maskable
+    assert counts.rows_without_maskable_tokens == without
+
+
+@CASES
+@given(rows=ROWS, config=CONFIGS)
+def test_all_forms_of_the_targets_say_the_same(rows, config):
+    batch = examples_of(rows)
+
+    def rows_as(columns):
+        return mask(batch, MaskingConfig(columns=columns, seed=config.seed))[0].to_pylist()
+
+    forms = zip(*map(rows_as, ("loss-mask", "labels", "positions", "keras")), strict=True)
+    for plain, labelled, positioned, keras in forms:
+        chosen = [t for t, is_chosen in enumerate(plain["loss_mask"]) if is_chosen]
+        targets = [plain["target_ids"][t] for t in chosen]
+        labels = [-100] * len(plain["input_ids"])
+        for t, target in zip(chosen, targets, strict=True):
+            labels[t] = target
+        assert labelled["labels"] == labels
+        assert positioned["masked_lm_positions"] == keras["mask_positions"] == chosen
+        assert positioned["masked_lm_ids"] == keras["mask_ids"] == targets
+        assert keras["mask_weights"] == [1.0] * len(chosen)
+        assert keras["padding_mask"] == [True] * len(labels)
+        assert keras["token_ids"] == positioned["input_ids"] == plain["input_ids"]
+        assert labelled["input_ids"] == plain["input_ids"]

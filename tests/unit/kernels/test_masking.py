@@ -1,0 +1,146 @@
+"""Choosing and corrupting tokens: the cases at the edges, each written out."""
+
+import numpy as np
+import pytest
+
+from maskprep.kernels.counter_rng import probability_threshold
+from maskprep.kernels.masking import FIRST, REST, choose_units, replace_tokens
+
+CLS, SEP, MASK, UNK = 2, 3, 4, 1
+VOCABULARY = 50
+MASKABLE = np.arange(VOCABULARY) >= 10
+POOL = np.arange(10, VOCABULARY, dtype=np.int32)
+
+
+def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
+    lengths = [len(row) for row in rows]
+    tokens = np.array([token for row in rows for token in row], np.int32)
+    unit_starts = np.ones(tokens.size, np.bool_)
+    if starts is not None:
+        unit_starts = np.array([start for row in starts for start in row], np.bool_)
+    selected = np.zeros(tokens.size, np.uint8)
+    counts = np.zeros(2, np.int64)
+    choose_units(
+        tokens,
+        unit_starts,
+        np.array([0, *np.cumsum(lengths)], np.int64),
+        np.arange(len(rows), dtype=np.int64),
+        maskable,
+        np.array([seed, 0], np.uint64),
+        probability_threshold(probability),
+        selected,
+        counts,
+    )
+    return selected, counts.tolist()
+
+
+def replace(tokens, selected, thresholds, seed=0):
+    tokens = np.array(tokens, np.int32)
+    corrupted = np.empty_like(tokens)
+    counts = np.zeros(3, np.int64)
+    replace_tokens(
+        tokens,
+        np.array([0, tokens.size], np.int64),
+        np.zeros(1, np.int64),
+        np.array(selected, np.uint8),
+        POOL,
+        np.array([seed, 0], np.uint64),
+        np.int32(MASK),
+        np.array([probability_threshold(p) for p in thresholds], np.uint64),
+        corrupted,
+        counts,
+    )
+    return corrupted, counts.tolist()
+
+
+def test_with_probability_one_every_maskable_token_is_chosen():
+    selected, counts = choose([[CLS, 10, 11, UNK, 12, SEP]], probability=1.0)
+    assert selected.tolist() == [0, FIRST, FIRST, 0, FIRST, 0]
+    assert counts == [0, 0]
+
+
+def test_with_a_tiny_probability_each_row_is_forced_to_one_unit():
+    rows = [[CLS, 10, 11, 12, SEP]] * 20
+    selected, counts = choose(rows, [[True, True, False, True, True]] * 20, probability=1e-9)
+    assert counts == [20, 0]
+    per_row = selected.reshape(20, 5).tolist()
+    assert {tuple(row) for row in per_row} == {(0, FIRST, REST, 0, 0), (0, 0, 0, FIRST, 0)}
+
+
+def test_rows_of_special_tokens_are_counted_and_left_alone():
+    selected, counts = choose([[CLS, SEP, SEP], [], [CLS, 10, SEP], [UNK]])
+    assert selected.tolist() == [0, 0, 0, 0, FIRST, 0, 0]
+    assert counts == [1, 3]
+
+
+def test_no_rows_are_no_trouble():
+    selected, counts = choose([])
+    assert selected.size == 0
+    assert counts == [0, 0]
+
+
+def test_a_word_that_fills_the_row_is_chosen_whole():
+    row = [CLS, *[10] * 100, SEP]
+    starts = [True, True, *[False] * 99, True]
+    for seed in range(20):
+        selected, counts = choose([row], [starts], seed=seed)
+        assert selected.tolist() == [0, FIRST, *[REST] * 99, 0]
+        assert counts[0] in (0, 1)
+
+
+def test_a_word_does_not_go_on_behind_a_separator():
+    # Its second half carries no word start, as if it had lost its front.
+    selected, _ = choose([[10, 11, SEP, 12, 13]], [[True, False, True, False, False]], 1.0)
+    assert selected.tolist() == [FIRST, REST, 0, FIRST, REST]
+
+
+def test_words_longer_than_the_budget_are_chosen_as_often_as_others():
+    # A word of 10 tokens and ten of 1 in a row whose budget is 3.
+    rows = [[10] * 20] * 2000
+    starts = [[True, *[False] * 9, *[True] * 10]] * 2000
+    selected, (forced, _) = choose(rows, starts)
+    rates = (selected.reshape(2000, 20) != 0).mean(axis=0)
+    # Only the long word can leave a row empty, and it is what such a row is forced to have.
+    # In 2,000 rows the standard deviation of one rate is 0.8 points.
+    assert rates[0] - forced / 2000 == pytest.approx(0.15, abs=0.03)
+    assert rates[10:].mean() == pytest.approx(0.15, abs=0.01)
+
+
+def test_one_action_for_all_tokens_of_a_word():
+    actions = set()
+    for seed in range(60):
+        corrupted, counts = replace([10] * 4, [FIRST, REST, REST, 0], [0.4, 0.8], seed)
+        assert sorted(counts) == [0, 0, 3]
+        assert corrupted[3] == 10
+        if counts[0]:
+            assert corrupted[:3].tolist() == [MASK] * 3
+        if counts[2]:
+            assert corrupted[:3].tolist() == [10] * 3
+        actions.add(counts.index(3))
+    assert actions == {0, 1, 2}
+
+
+def test_the_tokens_of_a_replaced_word_are_drawn_apart():
+    corrupted, counts = replace([10] * 9, [FIRST, *[REST] * 8], [0.0, 1.0])
+    assert counts == [0, 9, 0]
+    assert len(set(corrupted.tolist())) > 3
+    assert np.isin(corrupted, POOL).all()
+
+
+@pytest.mark.parametrize(
+    ("thresholds", "action"),
+    [
+        pytest.param([1.0, 1.0], 0, id="always-mask"),
+        pytest.param([0.0, 1.0], 1, id="always-replace"),
+        pytest.param([0.0, 0.0], 2, id="always-keep"),
+    ],
+)
+def test_probabilities_of_zero_and_one_are_exact(thresholds, action):
+    _, counts = replace([10] * 300, [FIRST] * 300, thresholds)
+    assert counts[action] == 300
+
+
+def test_what_is_not_chosen_stays():
+    corrupted, counts = replace([CLS, 10, UNK, 11, SEP], [0] * 5, [0.8, 0.9])
+    assert corrupted.tolist() == [CLS, 10, UNK, 11, SEP]
+    assert counts == [0, 0, 0]
