@@ -1,11 +1,18 @@
 """Fixtures that many tests share."""
 
+import collections
 import importlib.util
+import pydoc_data.topics
+import re
+import string
 from pathlib import Path
 
 import pytest
+import tokenizers
+from tokenizers import models, normalizers, pre_tokenizers, processors
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
+SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
 
 
 @pytest.fixture(scope="session")
@@ -14,10 +21,42 @@ def shared_data() -> Path:
     return SHARED_DATA
 
 
+@pytest.fixture(scope="session")
+def toy_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder of real English prose, 79 documents in 79 files: what every CPython carries."""
+    folder = tmp_path_factory.mktemp("corpus")
+    for name, text in pydoc_data.topics.topics.items():
+        (folder / f"{name.replace('/', '-')}.txt").write_text(text, encoding="utf-8")
+    return folder
+
+
+@pytest.fixture(scope="session")
+def toy_tokenizer(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A tokenizer.json of a small WordPiece vocabulary of the toy corpus, made without maskprep."""
+    text = " ".join(pydoc_data.topics.topics.values()).lower()
+    words = collections.Counter(re.findall(r"[a-z]+", text))
+    common = [word for word, _ in sorted(words.items(), key=lambda item: (-item[1], item[0]))[:800]]
+    letters = sorted(set(string.ascii_lowercase + string.digits + string.punctuation))
+    pieces = [*SPECIAL_TOKENS, *letters, *(f"##{letter}" for letter in letters), *common]
+    vocabulary = {piece: number for number, piece in enumerate(dict.fromkeys(pieces))}
+    tokenizer = tokenizers.Tokenizer(models.WordPiece(vocabulary, unk_token="[UNK]"))
+    tokenizer.normalizer = normalizers.BertNormalizer(lowercase=True, strip_accents=False)
+    tokenizer.pre_tokenizer = pre_tokenizers.BertPreTokenizer()
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B:1 [SEP]:1",
+        special_tokens=[("[CLS]", vocabulary["[CLS]"]), ("[SEP]", vocabulary["[SEP]"])],
+    )
+    tokenizer.add_special_tokens(SPECIAL_TOKENS)
+    path = tmp_path_factory.mktemp("tokenizer") / "tokenizer.json"
+    tokenizer.save(str(path))
+    return path
+
+
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Skip, with a word, what this machine cannot run."""
     missing = {
-        "shared_data": not SHARED_DATA.is_dir() and f"no real corpora in {SHARED_DATA.parent.name}/",
+        "shared_data": not SHARED_DATA.is_dir() and "the real corpora are not beside the project",
         "torch": importlib.util.find_spec("torch") is None and "torch is not installed",
     }
     for item in items:

@@ -7,6 +7,7 @@ OUT/README.md                     data-set card
 OUT/.work/                        lock, journal, unfinished shards; gone at the end
 """
 
+import contextlib
 import hashlib
 import json
 import os
@@ -19,7 +20,7 @@ from typing import Any
 
 import filelock
 
-from maskprep.errors import ConfigError, MachineError, ShardError
+from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
 from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder
 from maskprep.storage.shards import Shard
 
@@ -99,10 +100,13 @@ class DatasetFolder:
             found = self._unfinished() if manifest is None else _identity_of(manifest)
             if found is not None and not _same(found, identity):
                 if not overwrite:
+                    if manifest is not None:
+                        self._forget_work()
                     self._refuse(found, identity, complete=manifest is not None)
                 self._clear()
                 manifest = None
             if manifest is not None:
+                self._forget_work()
                 yield True
             else:
                 with machine_errors(self.path):
@@ -111,10 +115,24 @@ class DatasetFolder:
                     self.scratch.mkdir(parents=True, exist_ok=True)
                 with atomic_file(self.work / "run.json") as file:
                     file.write(_to_json(identity))
-                yield False
-            if self.manifest.exists():
-                shutil.rmtree(self.scratch, ignore_errors=True)
-                shutil.rmtree(self.work, ignore_errors=True)
+                try:
+                    yield False
+                except MaskprepError as error:
+                    # Mending the input or a setting makes another run: nothing here serves it.
+                    if error.exit_code != MachineError.exit_code:
+                        self._forget_run()
+                    raise
+                self._forget_work()
+
+    def _forget_work(self) -> None:
+        shutil.rmtree(self.scratch, ignore_errors=True)
+        shutil.rmtree(self.work, ignore_errors=True)
+
+    def _forget_run(self) -> None:
+        self._forget_work()
+        shutil.rmtree(self.tokenizer, ignore_errors=True)
+        with contextlib.suppress(OSError):  # Not empty: not ours alone.
+            self.path.rmdir()
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
