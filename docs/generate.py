@@ -1,0 +1,289 @@
+"""Writes the generated pages of docs/reference: `python docs/generate.py`.
+
+cli.md comes from the Typer app, columns.md from maskprep/schema.py, config.md from
+maskprep/config.py. tests/test_docs.py fails where a page is not what this would write.
+"""
+
+# ruff: noqa: INP001 - a script beside the pages, not a package.
+
+import enum
+import inspect
+import types
+import typing
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import MISSING, Field, dataclass, fields
+from pathlib import Path
+from typing import Any, Literal
+
+import typer
+from typer.models import ArgumentInfo, OptionInfo
+
+from maskprep import config, schema
+from maskprep.cli.app import app
+
+if typing.TYPE_CHECKING:
+    import pyarrow as pa
+
+REFERENCE = Path(__file__).resolve().parent / "reference"
+HEAD = "<!-- Written by docs/generate.py. Do not edit. -->\n\n"
+
+SETTINGS: dict[str, type] = {
+    "corpus": config.CorpusConfig,
+    "tokenization": config.TokenizationConfig,
+    "training": config.TrainingConfig,
+    "pairing": config.PairingConfig,
+    "masking": config.MaskingConfig,
+    "shards": config.ShardConfig,
+}
+"""Tables of a recipe; RunConfig stands apart, because it changes no byte."""
+
+OPTION_OF_FIELD = {
+    "lowercase": "--lowercase/--cased",
+    "strip_accents": "--strip-accents/--keep-accents",
+    "special_tokens": "--special-token",
+    "shuffle": "--shuffle/--no-shuffle",
+    "memory_bytes": "--memory",
+}
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One argument or option of a command."""
+
+    names: str
+    meaning: str
+    values: str
+    default: str
+    panel: str
+
+    @property
+    def row(self) -> str:
+        """A line of a table."""
+        return f"| {self.names} | {self.values} | {self.default} | {self.meaning} |"
+
+
+def command_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
+    """Yield the arguments and options of a command's function, in order."""
+    hints = typing.get_type_hints(function, include_extras=True)
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint = hints[name]
+        infos = [
+            one
+            for one in getattr(hint, "__metadata__", ())
+            if isinstance(one, ArgumentInfo | OptionInfo)
+        ]
+        if not infos or infos[0].hidden:
+            continue
+        info = infos[0]
+        kind = typing.get_args(hint)[0]
+        is_option = isinstance(info, OptionInfo)
+        yield Parameter(
+            names=_names(name, info, is_option=is_option),
+            meaning=_cell(info.help or ""),
+            values=_values(kind, info),
+            default=_shown(parameter.default, info),
+            panel=info.rich_help_panel or "",
+        )
+
+
+def _names(name: str, info: ArgumentInfo | OptionInfo, *, is_option: bool) -> str:
+    if not is_option:
+        return f"`{(info.metavar or name).upper()}`"
+    declared = info.param_decls or ("--" + name.replace("_", "-"),)
+    return ", ".join(f"`{one}`" for one in declared if one.startswith("-"))
+
+
+def _values(kind: Any, info: ArgumentInfo | OptionInfo) -> str:  # noqa: ANN401 - any type hint
+    if typing.get_origin(kind) in (typing.Union, types.UnionType):
+        kind = next(one for one in typing.get_args(kind) if one is not type(None))
+    if typing.get_origin(kind) is list:
+        kind = typing.get_args(kind)[0]
+    if typing.get_origin(kind) is Literal:
+        return ", ".join(f"`{one}`" for one in typing.get_args(kind))
+    if isinstance(kind, type) and issubclass(kind, enum.Enum):
+        return ", ".join(f"`{one.value}`" for one in kind)
+    if kind is bool:
+        return ""
+    return info.metavar or {int: "integer", float: "number", Path: "path"}.get(kind, "text")
+
+
+def _shown(default: Any, info: ArgumentInfo | OptionInfo) -> str:  # noqa: ANN401 - any default
+    if isinstance(info.show_default, str):
+        return info.show_default
+    if default is inspect.Parameter.empty:
+        return "(required)"
+    if default is None or default in ((), []):
+        return ""
+    if isinstance(default, bool):
+        return "on" if default else "off"
+    value = default.value if isinstance(default, enum.Enum) else default
+    return f"`{value}`"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.split()).replace("|", "\\|")
+
+
+def command_functions() -> dict[str, Callable[..., Any]]:
+    """Return the commands in the order of `maskprep --help`."""
+    named: dict[str, Callable[..., Any]] = {}
+    for command in app.registered_commands:
+        assert command.callback is not None
+        named[command.name or command.callback.__name__.replace("_", "-")] = command.callback
+    return named
+
+
+def cli_page() -> str:
+    """Return cli.md."""
+    parts = [HEAD + "# Commands\n", "| command | |", "| --- | --- |"]
+    functions = command_functions()
+    for name, function in functions.items():
+        text = inspect.getdoc(function) or ""
+        parts.append(f"| [`maskprep {name}`](#maskprep-{name}) | {_cell(text.splitlines()[0])} |")
+    parts.append(
+        "\n`maskprep --version` prints the version, `maskprep COMMAND --help` what stands here."
+    )
+    for name, function in functions.items():
+        parts.append(f"\n## maskprep {name}\n\n{_prose(function)}")
+        panel = None
+        for one in command_parameters(function):
+            if one.panel != panel:
+                panel = one.panel
+                title = f"\n**{panel}**" if panel else ""
+                parts += [title, "", "| | values | default | |", "| --- | --- | --- | --- |"]
+            parts.append(one.row)
+    return "\n".join(parts) + "\n"
+
+
+def _prose(function: Callable[..., Any]) -> str:
+    # "\b" keeps a paragraph's lines in Typer's help; here such a paragraph is code.
+    paragraphs = (inspect.getdoc(function) or "").replace("\f", "").split("\n\n")
+    shown = []
+    for paragraph in paragraphs:
+        lines = paragraph.split("\n")
+        if lines[0].strip() == "\b":
+            shown.append("```\n" + "\n".join(lines[1:]) + "\n```")
+        else:
+            shown.append(paragraph)
+    return "\n\n".join(shown).strip() + "\n"
+
+
+def columns_page() -> str:
+    """Return columns.md."""
+    forms = {form: schema.masked_schema(form) for form in typing.get_args(config.Columns)}
+    stages = {"documents": schema.DOCUMENTS, "examples": schema.EXAMPLES}
+    stages |= {f"mask: {form}": found for form, found in forms.items()}
+    names = dict.fromkeys(name for found in stages.values() for name in found.names)
+    parts = [
+        HEAD + "# Columns\n",
+        "A row of documents is a document, a row of examples is a pair, a masked row is a pair with",
+        "its targets. Lists are unpadded; no value is null. One row all the way:",
+        "[how masking works](../explanation/masking.md#what-is-written).\n",
+        "## Which stage writes which column\n",
+        "| column | " + " | ".join(stages) + " |",
+        "| --- |" + " --- |" * len(stages),
+    ]
+    for name in names:
+        marks = ("x" if name in found.names else "" for found in stages.values())
+        parts.append(f"| `{name}` | " + " | ".join(marks) + " |")
+    parts.append(
+        "\n`tokenize --id-column NAME` adds that column (string) to documents; "
+        "`mask --keep NAME` carries a further column of the examples along, e.g. `word_starts`."
+    )
+    shared = [
+        field
+        for field in forms["loss-mask"]
+        if all(field in found for found in map(list, forms.values()))
+    ]
+    parts += _columns_table("Documents: `tokenize`", schema.DOCUMENTS)
+    parts += _columns_table("Examples: `pair`", schema.EXAMPLES)
+    parts += _columns_table("Masked examples: `mask`, in every form", shared)
+    for form, found in forms.items():
+        own = [field for field in found if field not in shared]
+        title = f"`mask --columns {form}`" + (" (default)" if form == "loss-mask" else "")
+        parts += _columns_table(title, own)
+    return "\n".join(parts) + "\n"
+
+
+def _columns_table(title: str, columns: Iterable["pa.Field"]) -> Iterator[str]:
+    yield from (f"\n## {title}\n", "| column | type | meaning |", "| --- | --- | --- |")
+    for field in columns:
+        dtype = str(field.type).replace("list<item: ", "list<").replace("float>", "float32>")
+        yield f"| `{field.name}` | `{dtype}` | {_cell(field.metadata[b'meaning'].decode())} |"
+
+
+def option_of(field: str) -> str:
+    """Return how the command line spells a field."""
+    return OPTION_OF_FIELD.get(field, "--" + field.replace("_", "-"))
+
+
+def config_page() -> str:
+    """Return config.md."""
+    meanings = {
+        names.split("`")[1].split("/")[0]: one.meaning
+        for function in command_functions().values()
+        for one in command_parameters(function)
+        for names in one.names.split(", ")
+    }
+    parts = [
+        HEAD + "# Settings\n",
+        "Every setting has one name: field of `maskprep.config`, key of a TOML file, and (with",
+        "dashes) option of the command line. `maskprep prepare --config run.toml` reads the file;",
+        "an option on the command line wins over it.",
+    ]
+    for table, settings in SETTINGS.items():
+        parts += _settings_table(f"`[{table}]` ({settings.__name__})", settings, meanings)
+    parts += _settings_table("On the command line only (RunConfig)", config.RunConfig, meanings)
+    parts.append("\nNothing in RunConfig changes a byte of the result.")
+    return "\n".join(parts) + "\n"
+
+
+def _settings_table(title: str, settings: type, meanings: dict[str, str]) -> Iterator[str]:
+    documented = _field_docstrings(settings)
+    yield from (f"\n## {title}\n", f"{(inspect.getdoc(settings) or '').splitlines()[0]}\n")
+    yield from ("| key | option | default | meaning |", "| --- | --- | --- | --- |")
+    for field in fields(settings):
+        option = option_of(field.name)
+        found = meanings.get(option.split("/")[0])
+        meaning = found or documented.get(field.name, "")
+        shown = f"`{option}`" if found is not None else "-"
+        yield f"| `{field.name}` | {shown} | {_default_of(field)} | {meaning} |"
+
+
+def _default_of(field: Field[Any]) -> str:
+    value = field.default
+    if value is MISSING or value is None or value == ():
+        return "-"
+    shown = {True: "true", False: "false"}.get(value) if isinstance(value, bool) else None
+    return f"`{shown or (repr(value).replace(chr(39), chr(34)))}`"
+
+
+def _field_docstrings(settings: type) -> dict[str, str]:
+    """Return the strings that stand below fields, which Python itself forgets."""
+    found: dict[str, str] = {}
+    previous = ""
+    for line in inspect.getsource(settings).splitlines():
+        text = line.strip()
+        if text.startswith('"""') and previous and text.endswith('"""'):
+            found[previous] = _cell(text.strip('"'))
+        name, colon, _ = text.partition(":")
+        previous = name if colon and name.isidentifier() else ""
+    return found
+
+
+PAGES: dict[str, Callable[[], str]] = {
+    "cli.md": cli_page,
+    "columns.md": columns_page,
+    "config.md": config_page,
+}
+
+
+def main() -> None:
+    """Write all pages."""
+    for name, page in PAGES.items():
+        (REFERENCE / name).write_text(page(), encoding="utf-8")
+        typer.echo(f"docs/reference/{name}")
+
+
+if __name__ == "__main__":
+    main()
