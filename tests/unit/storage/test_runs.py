@@ -1,0 +1,115 @@
+"""Runs of rows on disk: the shuffled order is the sorted one, however the rows were cut."""
+
+import tempfile
+from pathlib import Path
+
+import naive
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from maskprep.storage.runs import Shuffle, cut_order, read_run, read_stretch, write_runs
+
+SHUFFLE = Shuffle(seed=7, epoch=2)
+SCHEMA = pa.schema(
+    [("example_id", pa.int64()), ("row", pa.int64()), ("input_ids", pa.list_(pa.int32()))]
+)
+
+
+def rows_of(example_ids):
+    numbers = range(len(example_ids))
+    tokens = [[number] * (number % 3) for number in numbers]
+    return pa.record_batch([pa.array(example_ids, pa.int64()), numbers, tokens], schema=SCHEMA)
+
+
+def cut(batch, rows):
+    return [batch.slice(start, rows) for start in range(0, batch.num_rows, rows)]
+
+
+def order_of(folder, batches, shuffle, stretch_rows, batch_rows=5):
+    """Write runs, read every stretch; return the input numbers of the rows in their new order."""
+    runs = write_runs(batches, folder, "part", shuffle)
+    order = []
+    for stretch in cut_order(runs, shuffle, stretch_rows):
+        read = list(read_stretch(runs, shuffle, stretch, batch_rows))
+        assert sum(batch.num_rows for batch in read) == stretch.rows
+        for batch in read:
+            assert batch.schema.names == SCHEMA.names
+            for row in batch.to_pylist():
+                assert row["input_ids"] == [row["row"]] * (row["row"] % 3)
+                order.append(row["row"])
+    return order
+
+
+def sorted_order(example_ids, shuffle):
+    """Sort by key; Python's sort keeps the input's order of equal keys."""
+    keys = [naive.shuffle_key(example, shuffle.seed, shuffle.epoch) for example in example_ids]
+    return sorted(range(len(keys)), key=keys.__getitem__)
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    example_ids=st.lists(st.integers(0, 20), min_size=1, max_size=40),
+    run_rows=st.integers(1, 50),
+    stretch_rows=st.integers(1, 50),
+    batch_rows=st.integers(1, 50),
+)
+def test_the_order_is_ascending_keys_and_ties_keep_the_input_order(
+    example_ids, run_rows, stretch_rows, batch_rows
+):
+    with tempfile.TemporaryDirectory() as folder:
+        batches = cut(rows_of(example_ids), run_rows)
+        order = order_of(Path(folder), batches, SHUFFLE, stretch_rows, batch_rows)
+    assert order == sorted_order(example_ids, SHUFFLE)
+
+
+def test_many_rows_in_runs_of_very_different_sizes(tmp_path):
+    example_ids = np.random.default_rng(0).integers(0, 2**63, 3000).tolist()
+    batch = rows_of(example_ids)
+    batches = [batch.slice(0, 1), batch.slice(1, 2000), batch.slice(2001, 0), batch.slice(2001)]
+    order = order_of(tmp_path, batches, SHUFFLE, stretch_rows=701, batch_rows=100)
+    assert order == sorted_order(example_ids, SHUFFLE)
+    assert order != list(range(3000))
+
+
+def test_another_seed_or_epoch_is_another_order(tmp_path):
+    batches = [rows_of(range(50))]
+    orders = {
+        tuple(order_of(tmp_path, batches, Shuffle(seed, epoch), 50))
+        for seed, epoch in [(0, 0), (0, 1), (1, 0)]
+    }
+    assert len(orders) == 3
+
+
+@pytest.mark.parametrize("run_rows", [1, 7, 100])
+@pytest.mark.parametrize("stretch_rows", [1, 9, 30, 100])
+def test_without_shuffling_rows_keep_their_order(tmp_path, run_rows, stretch_rows):
+    order = order_of(tmp_path, cut(rows_of(range(30)), run_rows), None, stretch_rows)
+    assert order == list(range(30))
+
+
+def test_rows_of_several_tasks_follow_each_other(tmp_path):
+    batch = rows_of(range(20))
+    runs = write_runs([batch.slice(0, 12)], tmp_path, "a", None)
+    runs += write_runs([], tmp_path, "b", None)
+    runs += write_runs([batch.slice(12)], tmp_path, "c", None)
+    found = []
+    for stretch in cut_order(runs, None, 8):
+        for part in read_stretch(runs, None, stretch, 3):
+            found += part.column("row").to_pylist()
+    assert found == list(range(20))
+
+
+def test_a_run_reads_back_as_it_was_written(tmp_path):
+    batch = rows_of(range(9))
+    (run,) = write_runs(cut(batch, 4), tmp_path, "part", None)
+    assert run.rows == 9
+    assert pa.concat_batches(read_run(run)) == batch
+
+
+@pytest.mark.parametrize("shuffle", [None, SHUFFLE], ids=["in-order", "shuffled"])
+def test_no_rows_give_no_stretch(tmp_path, shuffle):
+    assert cut_order(write_runs([], tmp_path, "part", shuffle), shuffle, 10) == []
+    assert cut_order(write_runs([rows_of([])], tmp_path, "part", shuffle), shuffle, 10) == []
