@@ -12,12 +12,9 @@ import pyarrow as pa
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
 from maskprep.encoders.reference import ReferenceEncoder
+from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
-from maskprep.stages.tokenization import (
-    TokenizationCounts,
-    assemble_parts,
-    tokenize_documents,
-)
+from maskprep.stages.tokenization import TokenizationCounts, tokenize_documents
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
@@ -131,7 +128,7 @@ def tokenize_blocks(task: TokenizationTask) -> Receipt:
         tokenize_documents(batch, encoder, split_sentences, task.config, counts)
         for batch in first_documents(raw, task.corpus.limit)
     )
-    written = task.destination.write(assemble_parts(tokenized))
+    written = task.destination.write(assemble_parts(tokenized, counts))
     for block in task.blocks:
         if block.spooled is not None:
             Path(block.spooled).unlink(missing_ok=True)

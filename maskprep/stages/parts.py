@@ -1,0 +1,104 @@
+"""Tokenized rows -> whole documents, long ones in parts."""
+
+from collections.abc import Iterable, Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from maskprep.kernels.tokenization import cut_parts
+from maskprep.list_columns import flat_values, list_column
+from maskprep.stages.tokenization import (
+    MAX_WORD_TOKENS,
+    TokenizationCounts,
+    document_rows,
+    offsets_of,
+)
+
+MAX_PART_TOKENS = 2**20
+
+
+def assemble_parts(
+    batches: Iterable[pa.RecordBatch],
+    counts: TokenizationCounts,
+    max_tokens: int = MAX_PART_TOKENS,
+) -> Iterator[pa.RecordBatch]:
+    """Join the rows of each document, and cut documents that are too long for a row.
+
+    The rows that come out do not depend on how documents were cut into rows or batches, as long
+    as they were cut between sentences.
+
+    Args:
+        batches: what `tokenize_documents` returns, in order.
+        counts: documents without tokens are dropped and added here.
+        max_tokens: of a row. A longer document goes on in the next rows as part 1, 2, ..., cut
+            between sentences, or inside a sentence that is longer itself.
+    """
+    held: pa.RecordBatch | None = None
+    num_parts = 0
+    for batch in batches:
+        if not batch.num_rows:
+            continue
+        rows = batch if held is None else _concatenated(held, batch)
+        parts = _cut_rows(rows, num_parts, max_tokens)
+        # The last document may go on: its last part waits for the next batch.
+        done = parts.num_rows - 1
+        yield from _with_tokens(parts.slice(0, done), counts)
+        held = parts.slice(done)
+        num_parts = held.column("document_part")[0].as_py()
+    if held is not None:
+        yield from _with_tokens(held, counts)
+
+
+def _concatenated(held: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:
+    table = pa.Table.from_batches([held, batch]).combine_chunks()
+    return table.to_batches()[0]
+
+
+def _with_tokens(rows: pa.RecordBatch, counts: TokenizationCounts) -> Iterator[pa.RecordBatch]:
+    """Yield the rows without the documents that have no tokens."""
+    has_tokens = np.diff(rows.column("input_ids").offsets.to_numpy()) > 0
+    counts.documents_without_tokens += int(np.count_nonzero(~has_tokens))
+    kept = rows if has_tokens.all() else rows.filter(pa.array(has_tokens))
+    if kept.num_rows:
+        yield kept
+
+
+def _cut_rows(rows: pa.RecordBatch, first_part: int, max_tokens: int) -> pa.RecordBatch:
+    """Return whole documents in parts.
+
+    Args:
+        rows: as `tokenize_documents` returns them; the first begins a document or a later part.
+        first_part: number of the part that the first row begins.
+        max_tokens: of a part.
+    """
+    ids, _ = flat_values(rows.column("input_ids"))
+    word_starts, _ = flat_values(rows.column("word_starts"))
+    sentences, sentence_offsets = flat_values(rows.column("sentence_lengths"))
+    heads = rows.column("document_part").to_numpy() == 0
+    heads[0] = True
+    firsts = np.flatnonzero(heads)
+    document_offsets = np.append(sentence_offsets[firsts], sentences.size)
+    # A cut inside a sentence leaves at least this many tokens before it.
+    shortest = max(max_tokens - MAX_WORD_TOKENS, 1)
+    lengths = np.empty(sentences.size + ids.size // shortest + 1, np.int32)
+    parts = np.empty((lengths.size + firsts.size, 4), np.int64)
+    num_written = np.zeros(2, np.int64)
+    cut_parts(
+        sentences, document_offsets, word_starts, max_tokens, MAX_WORD_TOKENS, lengths, parts,
+        num_written,
+    )  # fmt: skip
+    num_lengths, num_parts = num_written.tolist()
+    parts = parts[:num_parts]
+    numbers = parts[:, 1].copy()
+    numbers[parts[:, 0] == 0] += first_part
+    token_offsets = offsets_of(parts[:, 3])
+    return document_rows(
+        rows.take(pa.array(firsts[parts[:, 0]])),
+        [
+            pa.array(rows.column("document_id").to_numpy()[firsts[parts[:, 0]]]),
+            pa.array(numbers.astype(np.int32)),
+            list_column(ids, token_offsets),
+            list_column(lengths[:num_lengths], offsets_of(parts[:, 2])),
+            list_column(word_starts, token_offsets),
+        ],
+    )
