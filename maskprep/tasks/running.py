@@ -106,18 +106,19 @@ def fill_folder(
         run = Run(engine, context.progress, folder.scratch, journal)
         shards, results = make(run, folder)
         if not shards:
-            raise CorpusError(_nothing_made(identity["stage"], results))
+            raise CorpusError(_nothing_made(results))
         manifest, staged = build_manifest(identity, shards, results)
         folder.commit(manifest, staged, output.resolve().name)
     return Summary(manifest, output)
 
 
-def _nothing_made(stage: str, results: Record) -> str:
+def _nothing_made(results: Record) -> str:
     stages = [*results.get("history", []), results]
     counted = [entry for one in stages for entry in one["dropped"].items() if entry[1]]
     dropped = ", ".join(f"{name}: {number}" for name, number in counted)
-    missing = "the corpus holds no text" if stage == "tokenize" else "no row came out"
-    return f"{missing} ({dropped or 'the input is empty'}). Check the input files and --format."
+    no_text = stages[0]["totals"].get("tokens") == 0
+    missing = "the corpus holds no text" if no_text else "no row came out"
+    return f"{missing} ({dropped or 'nothing was dropped'}). Check the input and --format."
 
 
 @contextmanager

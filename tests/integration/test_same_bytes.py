@@ -51,7 +51,9 @@ def data_of(folder: Path) -> dict[str, bytes]:
 def prepared(toy_corpus, toy_tokenizer, tmp_path_factory):
     """The undisturbed run that every other way is compared with."""
     output = tmp_path_factory.mktemp("prepared") / "out"
-    prepare_corpus([str(toy_corpus)], RECIPE, load_tokenizer(str(toy_tokenizer)), output, ONE_WORKER)
+    prepare_corpus(
+        [str(toy_corpus)], RECIPE, load_tokenizer(str(toy_tokenizer)), output, ONE_WORKER
+    )
     return output
 
 

@@ -1,0 +1,165 @@
+"""Measure text to shards, and each stage, beside what one would do today.
+
+    python tests/bench/run.py corpus.jsonl --tokenizer tokenizer.json [--megabytes 32] [--workers 2]
+
+Every route starts as a fresh process on the same text and the same cores, in turn, so that the
+ratios hold on a noisy machine; the first run of each (compilation, caches) is not counted.
+The comparison is `datasets.map` with the same tokenizer, grouped to rows of the same length,
+masked by `DataCollatorForLanguageModeling`, written to Parquet. Needs the extra `bench`.
+"""
+
+import argparse
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import numpy as np
+
+from maskprep.kernels.counter_rng import probability_threshold
+from maskprep.kernels.masking import choose_units, replace_tokens
+
+HERE = Path(__file__).parent
+MAX_SEQ_LENGTH = 128
+
+
+def main() -> None:
+    """Run every route, print a table."""
+    options = _options()
+    with tempfile.TemporaryDirectory(dir=options.temp_dir) as scratch:
+        text = _sample(options.corpus, options.megabytes, Path(scratch))
+        megabytes = text.stat().st_size / 1e6
+        print(f"{_processor()}, {options.workers} workers, Python {platform.python_version()}")
+        print(f"{megabytes:.1f} MB of {options.corpus.name}, {options.tokenizer.name}\n")
+        seconds = _routes(text, options, Path(scratch))
+    print(f"{'route':<34}{'seconds':>10}{'MB/s':>10}{'ratio':>8}")
+    slowest = statistics.median(seconds["datasets + collator"])
+    for route, runs in seconds.items():
+        median = statistics.median(runs)
+        print(f"{route:<34}{median:>10.2f}{megabytes / median:>10.2f}{slowest / median:>8.2f}")
+    print()
+    for unit in ("token", "word"):
+        print(
+            f"masking kernels, unit {unit}: {_masking_speed(unit):.0f} million tokens/s, one core"
+        )
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("corpus", type=Path, help="JSON Lines with a key 'text'")
+    parser.add_argument("--tokenizer", type=Path, required=True, help="a tokenizer.json")
+    parser.add_argument(
+        "--megabytes", type=int, default=32, help="repeat or cut the corpus to this"
+    )
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--temp-dir", type=Path)
+    return parser.parse_args()
+
+
+def _sample(corpus: Path, megabytes: int, scratch: Path) -> Path:
+    """Write documents of the corpus, again and again, until there are enough bytes."""
+    lines = corpus.read_text(encoding="utf-8").splitlines()
+    path = scratch / "sample.jsonl"
+    with path.open("w", encoding="utf-8") as file:
+        number = 0
+        while file.tell() < megabytes * 1e6:
+            text = json.loads(lines[number % len(lines)])["text"].replace("\r\n", "\n")
+            file.write(json.dumps({"text": text}, ensure_ascii=False) + "\n")
+            number += 1
+    return path
+
+
+def _routes(text: Path, options: argparse.Namespace, scratch: Path) -> dict[str, list[float]]:
+    workers, tokenizer = str(options.workers), str(options.tokenizer)
+    common = ["--workers", workers, "--quiet", "--overwrite"]
+    documents, examples = str(scratch / "documents"), str(scratch / "examples")
+    maskprep = [sys.executable, "-m", "maskprep"]
+    length = ["--max-seq-length", str(MAX_SEQ_LENGTH)]
+    routes = {
+        "datasets + collator": [
+            *(sys.executable, str(HERE / "hugging_face.py")),
+            *(str(text), tokenizer, str(scratch / "hf"), workers, str(MAX_SEQ_LENGTH)),
+        ],
+        "maskprep prepare": [
+            *(*maskprep, "prepare", str(text), "--tokenizer", tokenizer, "--recipe", "bert"),
+            *(*length, "--output", str(scratch / "shards"), *common),
+        ],
+        "  maskprep tokenize": [
+            *(*maskprep, "tokenize", str(text), "--tokenizer", tokenizer),
+            *("--output", documents, *common),
+        ],
+        "  maskprep pair": [*maskprep, "pair", documents, *length, "--output", examples, *common],
+        "  maskprep mask": [
+            *(*maskprep, "mask", examples, "--output", str(scratch / "masked"), *common),
+        ],
+    }
+    seconds: dict[str, list[float]] = {route: [] for route in routes}
+    for number in range(options.runs + 1):
+        for route, command in routes.items():
+            _forget(scratch, documents, examples, keep_inputs_of=route)
+            begin = time.perf_counter()
+            subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - our own
+            if number:
+                seconds[route].append(time.perf_counter() - begin)
+    return seconds
+
+
+def _forget(scratch: Path, documents: str, examples: str, *, keep_inputs_of: str) -> None:
+    """Remove what a route is about to make: a finished folder would be found finished."""
+    made = {
+        "datasets + collator": scratch / "hf",
+        "maskprep prepare": scratch / "shards",
+        "  maskprep tokenize": Path(documents),
+        "  maskprep pair": Path(examples),
+        "  maskprep mask": scratch / "masked",
+    }[keep_inputs_of]
+    subprocess.run(["rm", "-rf", str(made)], check=True)  # noqa: S603, S607 - our own scratch
+
+
+def _masking_speed(unit: str, rows: int = 100_000) -> float:
+    """Return million tokens/s of both masking kernels on rows of 128 tokens."""
+    random = np.random.default_rng(0)
+    shape = (rows, MAX_SEQ_LENGTH)
+    input_ids = random.integers(5, 30_000, shape).astype(np.int32)
+    input_ids[:, [0, -1]] = 3
+    word_starts = random.random(shape) < (0.8 if unit == "word" else 1.1)
+    word_starts[:, 0] = True
+    maskable = np.arange(30_000) >= 5
+    offsets = np.arange(0, input_ids.size + 1, MAX_SEQ_LENGTH)
+    example_ids = random.integers(0, 2**63 - 1, rows)
+    key = np.zeros(2, np.uint64)
+    thresholds = np.array([probability_threshold(0.8), probability_threshold(0.9)], np.uint64)
+    ids, starts = input_ids.ravel(), word_starts.ravel()
+    speeds = []
+    for _ in range(5):
+        selected, counts = np.zeros(ids.size, np.uint8), np.zeros(3, np.int64)
+        corrupted = np.empty_like(ids)
+        begin = time.perf_counter()
+        choose_units(
+            *(ids, starts, offsets, example_ids, maskable, key),
+            *(probability_threshold(0.15), selected, counts[:2].copy()),
+        )
+        replace_tokens(
+            *(ids, offsets, example_ids, selected, ids[:1000], key),
+            *(np.int32(4), thresholds, corrupted, counts),
+        )
+        speeds.append(ids.size / (time.perf_counter() - begin) / 1e6)
+    return statistics.median(speeds)
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+        return next(line.split(":")[1].strip() for line in lines if line.startswith("model name"))
+    except (OSError, StopIteration):
+        return f"{platform.machine()}, {os.cpu_count()} cores"
+
+
+if __name__ == "__main__":
+    main()
