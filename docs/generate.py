@@ -64,9 +64,8 @@ class Parameter:
 
 def command_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
     """Yield the arguments and options of a command's function, in order."""
-    hints = typing.get_type_hints(function, include_extras=True)
-    for name, parameter in inspect.signature(function).parameters.items():
-        hint = hints[name]
+    for name, parameter in inspect.signature(function, eval_str=True).parameters.items():
+        hint = parameter.annotation
         infos = [
             one
             for one in getattr(hint, "__metadata__", ())
@@ -115,7 +114,8 @@ def _shown(default: Any, info: ArgumentInfo | OptionInfo) -> str:  # noqa: ANN40
     if default is None or default in ((), []):
         return ""
     if isinstance(default, bool):
-        return "on" if default else "off"
+        sides = next((one.split("/") for one in info.param_decls or () if "/" in one), None)
+        return f"`{sides[0] if default else sides[1]}`" if sides else ""
     value = default.value if isinstance(default, enum.Enum) else default
     return f"`{value}`"
 
@@ -145,13 +145,13 @@ def cli_page() -> str:
     )
     for name, function in functions.items():
         parts.append(f"\n## maskprep {name}\n\n{_prose(function)}")
-        panel = None
+        panels: dict[str, list[Parameter]] = {}
         for one in command_parameters(function):
-            if one.panel != panel:
-                panel = one.panel
-                title = f"\n**{panel}**" if panel else ""
-                parts += [title, "", "| | values | default | |", "| --- | --- | --- | --- |"]
-            parts.append(one.row)
+            panels.setdefault(one.panel, []).append(one)
+        for panel, ones in panels.items():
+            parts.append(f"\n**{panel}**\n" if panel else "")
+            parts += ["| | values | default | meaning |", "| --- | --- | --- | --- |"]
+            parts += [one.row for one in ones]
     return "\n".join(parts) + "\n"
 
 
@@ -176,7 +176,7 @@ def columns_page() -> str:
     names = dict.fromkeys(name for found in stages.values() for name in found.names)
     parts = [
         HEAD + "# Columns\n",
-        "A row of documents is a document, a row of examples is a pair, a masked row is a pair with",
+        "A row of documents is a document, a row of examples is a pair, a masked row is a pair and",
         "its targets. Lists are unpadded; no value is null. One row all the way:",
         "[how masking works](../explanation/masking.md#what-is-written).\n",
         "## Which stage writes which column\n",
