@@ -1,6 +1,9 @@
 """Readable plain-Python twins of the kernels: what each must compute, without speed."""
 
 import itertools
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
 
 
 def find_documents(data: bytes, separator: str, first: int = 0) -> list[tuple[int, bytes]]:
@@ -254,3 +257,121 @@ def lay_out_pair(a, b, specials, types):
     ids = [token for part in parts for token, _ in part]
     starts = [begins for part in parts for _, begins in part]
     return ids, [kind for part, kind in zip(parts, types, strict=True) for _ in part], starts
+
+
+def find_lines(text: str) -> list[str]:
+    """Return the visible lines of a text, without the white space around them."""
+    return [line.strip() for line in text.split("\n") if line.strip()]
+
+
+def join_lines(text: str) -> list[str]:
+    """Return the runs of visible lines between blank ones, each joined by single spaces."""
+    units: list[list[str]] = [[]]
+    for line in text.split("\n"):
+        if line.strip():
+            units[-1].append(line.strip())
+        else:
+            units.append([])
+    return [" ".join(unit) for unit in units if unit]
+
+
+def place_tokens(
+    line: str, characters: list[tuple[int, int]], letters: set[str]
+) -> tuple[list[int], list[bool]]:
+    """Return each token's first byte, and whether a letter of an unspaced script begins there."""
+    starts, begins = [], []
+    covered = 0
+    for first, last in characters:
+        starts.append(len(line[:first].encode()))
+        begins.append(first >= covered and line[first : first + 1] in letters)
+        covered = last
+    return starts, begins
+
+
+def cut_words(word_starts: list[bool], max_tokens: int) -> tuple[list[bool], int]:
+    """Return word starts with long words cut into pieces, and how many words were long."""
+    words: list[int] = []
+    for begins in word_starts:
+        if begins:
+            words.append(0)
+        words[-1] += 1
+    pieces = [t % max_tokens == 0 for word in words for t in range(word)]
+    return pieces, sum(word > max_tokens for word in words)
+
+
+def lay_sentences(places: list[tuple[int, int]], borders: list[int]) -> list[tuple[int, int]]:
+    """Return (row, tokens) of each sentence, from each token's (row, first byte)."""
+    sentences: list[list[int]] = []
+    last = None
+    for row, byte in places:
+        sentence = (row, sum(border <= byte for border in borders))
+        if sentence != last:
+            sentences.append([row, 0])
+            last = sentence
+        sentences[-1][1] += 1
+    return [(row, tokens) for row, tokens in sentences]
+
+
+def cut_document(
+    sentences: list[list[bool]], max_tokens: int, max_word: int
+) -> list[list[list[bool]]]:
+    """Return a document's parts: lists of sentences, each given as its tokens' word starts."""
+    parts: list[list[list[bool]]] = [[]]
+    for sentence in sentences:
+        left = sentence
+        while left:
+            filled = sum(len(piece) for piece in parts[-1])
+            if filled and filled + len(left) > max_tokens:
+                parts.append([])
+            taken = len(left)
+            if taken > max_tokens:
+                near = range(max_tokens, max(max_tokens - max_word, 0), -1)
+                taken = next((end for end in near if left[end]), max_tokens)
+            parts[-1].append(left[:taken])
+            left = left[taken:]
+    return parts
+
+
+def learn_merges(
+    words: dict[tuple[str, ...], int],
+    vocab: list[str],
+    prefix: str,
+    vocab_size: int,
+    min_frequency: int,
+    tie: Callable[[tuple[str, str]], Any] = lambda pair: tuple(t.encode() for t in pair),
+) -> list[tuple[str, str]]:
+    """Return the merges of counted words, in order; the new tokens are appended to `vocab`."""
+    merges: list[tuple[str, str]] = []
+    while len(vocab) < vocab_size:
+        pairs: Counter[tuple[str, str]] = Counter()
+        for word, count in words.items():
+            for pair in itertools.pairwise(word):
+                pairs[pair] += count
+        again = [pair for pair in merges if pair in pairs]
+        if again:
+            best = again[0]
+        elif not pairs:
+            break
+        else:
+            best = min(pairs, key=lambda pair: (-pairs[pair], tie(pair)))
+            if pairs[best] < max(1, min_frequency):
+                break
+            merges.append(best)
+        token = best[0] + best[1].removeprefix(prefix)
+        if token not in vocab:
+            vocab.append(token)
+        merged: Counter[tuple[str, ...]] = Counter()
+        for word, count in words.items():
+            merged[_join_pair(word, best, token)] += count
+        words = merged
+    return merges
+
+
+def _join_pair(word: tuple[str, ...], pair: tuple[str, str], token: str) -> tuple[str, ...]:
+    joined: list[str] = []
+    i = 0
+    while i < len(word):
+        is_pair = word[i : i + 2] == pair
+        joined.append(token if is_pair else word[i])
+        i += 2 if is_pair else 1
+    return tuple(joined)
