@@ -8,7 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.config import Columns, MaskingConfig
-from maskprep.errors import ConfigError
+from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import choose_units, replace_tokens
 from maskprep.list_columns import flat_values, list_column
@@ -98,13 +98,18 @@ def mask_examples(
 
     Returns:
         As many rows, in the same order, with the columns of `masked_schema`.
+
+    Raises:
+        ShardError: ids that the tokenizer does not have, or lists of different lengths.
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
+    _check_ids(batch, vocabulary)
     example_ids = batch.column("example_id").to_numpy()
     key = np.array([config.seed, epoch], np.uint64)
     unit_starts = np.ones(target_ids.size, np.bool_)
     if config.unit == "word":
         unit_starts, _ = flat_values(batch.column("word_starts"))
+        _check_word_starts(batch)
     selected = np.zeros(target_ids.size, np.uint8)
     forced = np.zeros(2, np.int64)
     choose_units(
@@ -135,6 +140,33 @@ def mask_examples(
     counts.add(vocabulary.maskable[target_ids], batch.num_rows, forced, actions)
     rows = _Rows(input_ids, target_ids, selected != 0, offsets)
     return _lay_out(batch, rows, config, epoch)
+
+
+def _check_ids(batch: pa.RecordBatch, vocabulary: MaskingVocabulary) -> None:
+    # Kernels check nothing: an id out of range would read foreign memory.
+    input_ids, offsets = flat_values(batch.column("input_ids"))
+    limit = vocabulary.maskable.size
+    if input_ids.view(np.uint32).max(initial=0) < limit:
+        return
+    token = int(np.argmax(input_ids.view(np.uint32) >= limit))
+    row = int(np.searchsorted(offsets, token, side="right")) - 1
+    raise ShardError(
+        f"example {batch.column('example_id')[row]}: input_ids holds {input_ids[token]}; expected "
+        f"0 to {limit - 1}, the tokenizer's ids. Make the examples again with this tokenizer."
+    )
+
+
+def _check_word_starts(batch: pa.RecordBatch) -> None:
+    _, offsets = flat_values(batch.column("input_ids"))
+    _, others = flat_values(batch.column("word_starts"))
+    if np.array_equal(offsets, others):
+        return
+    row = int(np.argmax(np.diff(offsets) != np.diff(others)))
+    raise ShardError(
+        f"example {batch.column('example_id')[row]}: word_starts holds "
+        f"{others[row + 1] - others[row]} values; expected {offsets[row + 1] - offsets[row]}, one "
+        f"for each token. Make the examples again."
+    )
 
 
 def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:

@@ -52,7 +52,8 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
         max_tokens: longest sentence, in tokens.
 
     Raises:
-        ShardError: the first row goes on with a document of another shard.
+        ShardError: the first row goes on with a document of another shard, or a row's lists
+            disagree.
         MachineError: the disk is full or refuses.
     """
     num_tokens = num_sentences = 0
@@ -67,6 +68,7 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
         ):
             sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
+                _check_lists(batch)
                 tokens = _spooled_tokens(batch)
                 lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
                 begins = batch.column("document_part").to_numpy() == 0
@@ -86,6 +88,26 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
         ids = np.concatenate(document_ids) if document_ids else np.zeros(0, np.int64)
         (folder / "document_ids").write_bytes(ids.astype("<i8").data)
     return Spool(str(folder), len(document_starts), num_sentences, num_tokens, int(cut[0]))
+
+
+def _check_lists(batch: pa.RecordBatch) -> None:
+    # Kernels check nothing: a wrong length would read foreign memory.
+    _, token_offsets = flat_values(batch.column("input_ids"))
+    _, word_offsets = flat_values(batch.column("word_starts"))
+    lengths, sentence_offsets = flat_values(batch.column("sentence_lengths"))
+    ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
+    agree = (token_offsets == word_offsets) & (token_offsets == ends[sentence_offsets])
+    if agree.all() and lengths.min(initial=1) >= 1:
+        return
+    if agree.all():
+        row = int(np.searchsorted(sentence_offsets, np.argmin(lengths), side="right")) - 1
+    else:
+        row = int(np.argmin(agree)) - 1
+    raise ShardError(
+        f"document {batch.column('document_id')[row]}: input_ids, word_starts and "
+        f"sentence_lengths disagree; expected a word start for each token and sentences of at "
+        f"least 1 token that sum to them. Make the documents again with 'maskprep tokenize'."
+    )
 
 
 def _spooled_tokens(batch: pa.RecordBatch) -> NDArray[np.uint32]:

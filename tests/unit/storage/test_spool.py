@@ -122,3 +122,21 @@ def test_finding_nothing_is_no_trouble(tmp_path):
     found = corpus.find(nothing, nothing)
     corpus.copy(found, nothing, np.zeros(0, np.uint32))
     assert found.segments.shape == (0, 2)
+
+
+@pytest.mark.parametrize(
+    ("column", "value"),
+    [
+        ("sentence_lengths", [4]),
+        ("sentence_lengths", [6]),
+        ("sentence_lengths", [5, 0]),
+        ("word_starts", [True] * 4),
+    ],
+)
+def test_lists_that_disagree_are_refused(tmp_path, column, value):
+    good = batch_of(ROWS[0], ROWS[4])
+    place = DOCUMENTS.names.index(column)
+    changed = [good.column(column)[0].as_py(), value]
+    bad = good.set_column(place, DOCUMENTS.field(place), pa.array(changed, DOCUMENTS.types[place]))
+    with pytest.raises(ShardError, match=r"document 4: input_ids, word_starts and sentence_len"):
+        write_spool([bad], tmp_path, 100)

@@ -1,0 +1,72 @@
+"""Masking rows: the row that the documentation shows, and rows that are refused."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from maskprep.config import MaskingConfig
+from maskprep.errors import ConfigError, ShardError
+from maskprep.schema import EXAMPLES, masked_schema
+from maskprep.stages.masking import (
+    MaskingCounts,
+    MaskingVocabulary,
+    check_kept_columns,
+    mask_examples,
+)
+
+VOCABULARY = MaskingVocabulary(4, np.arange(20) >= 10, np.arange(10, 20, dtype=np.int32))
+ROW = {
+    "example_id": 7,
+    "document_id": 1,
+    "document_id_b": 1,
+    "input_ids": [2, 10, 11, 12, 13, 3, 14, 15, 3],
+    "token_type_ids": [0, 0, 0, 0, 0, 0, 1, 1, 1],
+    "word_starts": [True, True, True, False, True, True, True, True, True],
+    "next_sentence_label": 0,
+}
+
+
+def mask(row, config):
+    batch = pa.record_batch(
+        [pa.array([row[field.name]], field.type) for field in EXAMPLES], schema=EXAMPLES
+    )
+    return mask_examples(batch, VOCABULARY, config, 0, MaskingCounts())
+
+
+def test_all_words_masked():
+    config = MaskingConfig(
+        mlm_probability=1.0, mask_replace_prob=1.0, random_replace_prob=0.0, unit="word"
+    )
+    (masked,) = mask(ROW, config).to_pylist()
+    assert masked["input_ids"] == [2, 4, 4, 4, 4, 3, 4, 4, 3]
+    assert masked["target_ids"] == ROW["input_ids"]
+    assert masked["loss_mask"] == [token >= 10 for token in ROW["input_ids"]]
+    assert masked["token_type_ids"] == ROW["token_type_ids"]
+    assert masked["next_sentence_label"] == 0
+
+
+@pytest.mark.parametrize("columns", ["loss-mask", "labels", "positions", "keras"])
+def test_the_columns_are_those_of_the_schema_and_the_kept_ones(columns):
+    config = MaskingConfig(columns=columns, keep=("word_starts",))
+    masked = mask(ROW, config)
+    assert masked.schema.equals(masked_schema(columns, ("word_starts",)))
+    assert masked.column("word_starts").to_pylist() == [ROW["word_starts"]]
+
+
+@pytest.mark.parametrize("token", [20, 2**31 - 1, -1])
+def test_an_id_that_the_tokenizer_does_not_have_is_refused(token):
+    row = ROW | {"input_ids": [2, 10, 11, 12, 13, 3, 14, token, 3]}
+    with pytest.raises(ShardError, match=f"example 7: input_ids holds {token}; expected 0 to 19"):
+        mask(row, MaskingConfig())
+
+
+def test_word_starts_of_another_length_are_refused():
+    row = ROW | {"word_starts": [True]}
+    with pytest.raises(ShardError, match="example 7: word_starts holds 1 values; expected 9"):
+        mask(row, MaskingConfig(unit="word"))
+
+
+def test_only_a_column_that_masking_does_not_make_can_be_kept():
+    check_kept_columns(MaskingConfig(keep=("word_starts",)), EXAMPLES)
+    with pytest.raises(ConfigError, match="--keep names the column 'input_ids'; expected one of"):
+        check_kept_columns(MaskingConfig(keep=("input_ids",)), EXAMPLES)
