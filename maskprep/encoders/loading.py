@@ -19,15 +19,12 @@ import numpy as np
 import tokenizers
 from numpy.typing import NDArray
 
+from maskprep.encoders.canonical import canonical_json, checked_vocabulary, read_tokenizer
 from maskprep.encoders.files import TokenizerFiles, find_tokenizer_files, read_json, read_text
-from maskprep.encoders.files import parse_json as _parse_json
 from maskprep.encoders.roles import WELL_KNOWN, resolve_roles, saved_roles
 from maskprep.encoders.templates import PairTemplate, bert_template, probe_template
 from maskprep.encoders.vocabularies import add_saved_tokens, guarded, vocabulary_tokenizer
 from maskprep.errors import TokenizerError
-
-MAX_IDS = 2**26
-"""Arrays over all ids must fit in memory; the largest published vocabularies have 2^20 tokens."""
 
 _PLACEHOLDER = re.compile(r"\[unused\d+\]|<unused_?\d+>|madeupword\d{4}")
 """Ids that a vocabulary holds free: BERT's, Gemma's, fairseq's names for them."""
@@ -171,16 +168,18 @@ def load_tokenizer(
     saved = saved_roles(files)
     named = options.named()
     if files.main.suffix == ".txt" or files.merges is not None:
-        backend = _vocabulary_backend(files, named, saved)
+        backend, scores = _vocabulary_backend(files, named, saved), None
         # What a vocabulary alone knows of special tokens: GPT-2's end of text.
         extra = tuple(
             token for token in ("<|endoftext|>",) if backend.token_to_id(token) is not None
         )
     else:
-        backend, extra = _json_backend(read_text(files.main), path), ()
-    vocab = _checked_vocab(backend, path)
+        backend, scores = read_tokenizer(read_text(files.main), path)
+        extra = ()
+    vocab = checked_vocabulary(backend, path)
     roles = resolve_roles(named, saved, vocab, path)
-    return _canonical(backend, vocab, roles, extra, path, parse_special_tokens)
+    text = canonical_json(backend, vocab, scores, (*roles.values(), *extra), path)
+    return _fingerprinted(text, roles, path, parse_special_tokens=parse_special_tokens)
 
 
 def tokenizer_from_json(
@@ -191,10 +190,11 @@ def tokenizer_from_json(
     Raises:
         TokenizerError: the text is no tokenizer, or a token named as a role is not in it.
     """
-    backend = _json_backend(text, origin)
-    vocab = _checked_vocab(backend, origin)
+    backend, scores = read_tokenizer(text, origin)
+    vocab = checked_vocabulary(backend, origin)
     resolved = resolve_roles(roles, {}, vocab, origin)
-    return _canonical(backend, vocab, resolved, (), origin, parse_special_tokens)
+    text = canonical_json(backend, vocab, scores, resolved.values(), origin)
+    return _fingerprinted(text, resolved, origin, parse_special_tokens=parse_special_tokens)
 
 
 def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
@@ -236,58 +236,9 @@ def _vocabulary_backend(
     return backend
 
 
-def _json_backend(text: str, origin: str) -> tokenizers.Tokenizer:
-    fields = _parse_json(text, origin)
-    if fields and all(type(value) is int for value in fields.values()):
-        raise TokenizerError(
-            f"{origin} is a bare vocabulary. Name it vocab.json, with merges.txt beside it, or "
-            f"export the tokenizer as tokenizer.json."
-        )
-    backend = guarded(origin, lambda: tokenizers.Tokenizer.from_str(text))
-    backend.no_truncation()
-    backend.no_padding()
-    return backend
-
-
-def _checked_vocab(backend: tokenizers.Tokenizer, origin: str) -> dict[str, int]:
-    vocab = guarded(origin, lambda: backend.get_vocab(with_added_tokens=True))
-    if not vocab:
-        raise TokenizerError(f"{origin} has an empty vocabulary. Train it, or choose another one.")
-    largest = max(vocab.values())
-    if largest >= MAX_IDS:
-        raise TokenizerError(
-            f"{origin} has a token with the id {largest:,}; expected ids below {MAX_IDS:,}. Export "
-            f"the tokenizer again."
-        )
-    tokens: dict[int, str] = {}
-    for token, number in sorted(vocab.items()):
-        if number in tokens:
-            raise TokenizerError(
-                f"{origin} gives the id {number} to both {tokens[number]!r} and {token!r}; "
-                f"expected one token an id. Export the tokenizer again."
-            )
-        tokens[number] = token
-    return vocab
-
-
-def _canonical(
-    backend: tokenizers.Tokenizer,
-    vocab: Mapping[str, int],
-    roles: Mapping[str, str],
-    extra: tuple[str, ...],
-    origin: str,
-    parse_special_tokens: bool,
+def _fingerprinted(
+    text: str, roles: dict[str, str], origin: str, *, parse_special_tokens: bool
 ) -> Tokenizer:
-    fields = json.loads(guarded(origin, backend.to_str))
-    if fields["model"].get("dropout") is not None:
-        fields["model"]["dropout"] = None
-    added = {entry["content"]: entry for entry in fields["added_tokens"]}
-    for token in (*roles.values(), *extra):
-        fresh = dict.fromkeys(("single_word", "lstrip", "rstrip", "normalized"), False)
-        entry = added.setdefault(token, {"id": vocab[token], "content": token, **fresh})
-        entry["special"] = True
-    fields["added_tokens"] = sorted(added.values(), key=lambda entry: int(entry["id"]))
-    text = json.dumps(fields, ensure_ascii=False, sort_keys=True, separators=(",", ":"))
-    known = json.dumps(dict(roles), ensure_ascii=False, sort_keys=True)
+    known = json.dumps(roles, ensure_ascii=False, sort_keys=True)
     fingerprint = hashlib.sha256(f"{text}\n{known}".encode()).hexdigest()
-    return Tokenizer(text, dict(roles), fingerprint, origin, parse_special_tokens)
+    return Tokenizer(text, roles, fingerprint, origin, parse_special_tokens)
