@@ -195,7 +195,7 @@ class ShardConfig:
     """How rows are laid into files."""
 
     shard_rows: int | None = None
-    """Rows per shard; None: equal shards of at most about 256 MiB, and 16 of them if they can be."""
+    """Rows per shard; None: equal shards of at most about 256 MiB, 16 of them if they can be."""
     shuffle: bool = True
     compression: Compression = "zstd"
 

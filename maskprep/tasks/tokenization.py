@@ -12,6 +12,7 @@ import pyarrow as pa
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
 from maskprep.encoders.reference import ReferenceEncoder
+from maskprep.encoders.remembering import RememberingEncoder, encoder_for
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
 from maskprep.stages.tokenization import TokenizationCounts, tokenize_documents
@@ -108,9 +109,9 @@ class TokenizationTask:
 @lru_cache(maxsize=2)
 def _encoder(
     tokenizer_folder: str, _fingerprint: str, *, parse_special_tokens: bool
-) -> ReferenceEncoder:
+) -> ReferenceEncoder | RememberingEncoder:
     tokenizer = load_tokenizer(tokenizer_folder, parse_special_tokens=parse_special_tokens)
-    return ReferenceEncoder(tokenizer)
+    return encoder_for(tokenizer, parse_special_tokens=parse_special_tokens)
 
 
 def tokenize_blocks(task: TokenizationTask) -> Receipt:

@@ -1,4 +1,4 @@
-"""The route of today: datasets.map, rows of one length, DataCollatorForLanguageModeling, Parquet."""
+"""The route of today: datasets.map, rows of one length, collator, Parquet."""
 
 import os
 import sys

@@ -105,19 +105,19 @@ def test_a_pipe_makes_the_shards_of_the_folders(prepared, toy_corpus, toy_tokeni
     assert len(summary.manifest["history"][0]["sources"]) == len(list(toy_corpus.iterdir()))
 
 
-class _Interrupted(Exception):
+class BrokenOffError(Exception):
     pass
 
 
-class _InterruptAfter(Silence):
+class InterruptAfter(Silence):
     """Breaks a run off after so many receipts of all phases together."""
 
     def __init__(self, receipts: int) -> None:
         self._left = receipts
 
-    def advance(self, amount: int) -> None:
+    def advance(self, _amount: int) -> None:
         if self._left == 0:
-            raise _Interrupted
+            raise BrokenOffError
         self._left -= 1
 
 
@@ -126,10 +126,10 @@ def test_a_run_broken_off_after_any_receipt_goes_on_to_the_same_folder(
 ):
     output = tmp_path / "out"
     for receipts in range(1, 100):
-        context = replace(ONE_WORKER, progress=_InterruptAfter(receipts))
+        context = replace(ONE_WORKER, progress=InterruptAfter(receipts))
         try:
             prepare(toy_corpus, toy_tokenizer, output, context=context)
-        except _Interrupted:
+        except BrokenOffError:
             assert not (output / "manifest.json").exists()
             assert not (output / "data").exists()
             continue
@@ -147,13 +147,13 @@ def test_a_run_broken_off_while_names_are_given_goes_on(
 
     def rename_once(self, target):
         if target.parent.name == "data" and renamed:
-            raise _Interrupted
+            raise BrokenOffError
         renamed.append(target)
         return original(self, target)
 
     original = Path.replace
     monkeypatch.setattr(Path, "replace", rename_once)
-    with pytest.raises(_Interrupted):
+    with pytest.raises(BrokenOffError):
         prepare(toy_corpus, toy_tokenizer, output)
     monkeypatch.undo()
     prepare(toy_corpus, toy_tokenizer, output)
