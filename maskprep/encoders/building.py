@@ -49,14 +49,15 @@ def build_tokenizer(model: models.Model, config: TrainingConfig) -> Tokenizer:
         tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
         tokenizer.decoder = decoders.ByteLevel()
     else:
-        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace()
-        tokenizer.decoder = decoders.Metaspace()
+        # "first": text behind a special token gets no space that it does not have.
+        tokenizer.pre_tokenizer = pre_tokenizers.Metaspace(prepend_scheme="first")
+        tokenizer.decoder = decoders.Metaspace(prepend_scheme="first")
     tokenizer.post_processor = _template(roles_of(config), config)
     mask = roles_of(config)["mask"]
-    # RoBERTa's mask stands for the space before the word as well.
+    # As in RoBERTa and ALBERT, the mask stands for the space before the word as well.
     tokenizer.add_special_tokens(
         [
-            AddedToken(token, special=True, lstrip=token == mask and config.model == "bpe")
+            AddedToken(token, special=True, lstrip=token == mask and config.model != "wordpiece")
             for token in special_tokens_of(config)
         ]
     )

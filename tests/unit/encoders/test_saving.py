@@ -59,6 +59,13 @@ def test_transformers_knows_the_special_tokens(trained, folder):
     assert loaded.unk_token_id not in loaded(masked)["input_ids"]
 
 
+def test_the_mask_stands_for_a_word_with_the_space_before_it(trained):
+    mask = trained.roles["mask"]
+    tokens = trained.tokenizer.encode(f"the {mask} class", add_special_tokens=False).tokens
+    words = trained.tokenizer.encode("the class", add_special_tokens=False).tokens
+    assert [token for token in tokens if token != mask] == words
+
+
 def test_transformers_gives_segment_ids_to_bert_only(trained, folder):
     names = AutoTokenizer.from_pretrained(folder)("one", "two").keys()
     assert ("token_type_ids" in names) == (trained.roles["mask"] == "[MASK]")
