@@ -1,0 +1,140 @@
+"""The command `maskprep`: its commands, and what their failures look like."""
+
+import errno
+import functools
+import os
+import signal
+import sys
+from collections.abc import Callable
+from types import FrameType
+from typing import Annotated, Any, Never
+
+import typer
+
+from maskprep import __version__
+from maskprep.cli.demo_command import demo_command
+from maskprep.cli.inspect_command import inspect_command
+from maskprep.cli.mask_command import mask_command
+from maskprep.cli.option_groups import grouped_options
+from maskprep.cli.pair_command import pair_command
+from maskprep.cli.prepare_command import prepare_command
+from maskprep.cli.tokenize_command import tokenize_command
+from maskprep.cli.train_command import train_command
+from maskprep.errors import MachineError, MaskprepError
+
+CLOSED_READER = 128 + 13
+"""Exit code when whoever reads the output has gone: what a shell reports of SIGPIPE."""
+
+app = typer.Typer(
+    name="maskprep",
+    help="Turns raw text into Parquet shards for masked-language-model pretraining.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    # Processes do the work; the library's threads would only get into their way.
+    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    signal.signal(signal.SIGTERM, _terminate)
+    app(prog_name="maskprep")
+
+
+class _Terminated(BaseException):
+    """SIGTERM came; unwinds the run as Ctrl-C does."""
+
+
+def _terminate(_number: int, _frame: FrameType | None) -> Never:
+    # A second one must not interrupt the cleaning up.
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    raise _Terminated
+
+
+def _say(message: str) -> None:
+    if sys.stderr is not None:
+        typer.echo(message, err=True)
+
+
+def guarded(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with every expected failure turned into a line and an exit code."""
+
+    @functools.wraps(command)
+    def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever Typer parsed
+        try:
+            command(*arguments, **options)
+            _flush_output()
+        except MaskprepError as error:
+            _say(f"error: {error}")
+            raise typer.Exit(error.exit_code) from None
+        except KeyboardInterrupt:
+            _say("Interrupted. The same command again goes on where this one stopped.")
+            raise typer.Exit(128 + signal.SIGINT) from None
+        except _Terminated:
+            _say("Terminated. The same command again goes on where this one stopped.")
+            raise typer.Exit(128 + signal.SIGTERM) from None
+        except MemoryError:
+            _say("error: out of memory. Lower --workers or --memory, or free some memory.")
+            raise typer.Exit(MachineError.exit_code) from None
+        except BrokenPipeError:
+            _forget_output()
+            raise typer.Exit(CLOSED_READER) from None
+        except OSError as error:
+            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+                raise
+            _forget_output()
+            place = error.filename or "the output"
+            _say(f"error: {place}: {error.strerror}. Free some space, or write somewhere else.")
+            raise typer.Exit(MachineError.exit_code) from None
+
+    return run
+
+
+def _flush_output() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _forget_output() -> None:
+    """Let what is still buffered go nowhere, or the interpreter complains at its exit."""
+    try:
+        descriptor = sys.stdout.fileno()
+    except (AttributeError, OSError, ValueError):
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, descriptor)
+    os.close(nowhere)
+
+
+def _print_version(*, wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"maskprep {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main_options(
+    *,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Show the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Turns raw text into Parquet shards for masked-language-model pretraining."""
+
+
+def _add(name: str, command: Callable[..., None]) -> None:
+    app.command(name)(guarded(grouped_options(command)))
+
+
+_add("train", train_command)
+_add("tokenize", tokenize_command)
+_add("pair", pair_command)
+_add("mask", mask_command)
+_add("prepare", prepare_command)
+_add("inspect", inspect_command)
+_add("demo", demo_command)

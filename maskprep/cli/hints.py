@@ -1,0 +1,48 @@
+"""What a manifest shows that is probably not what the user wants."""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+HUGE_DOCUMENT_BYTES = 2**20
+MANY_DOCUMENTS = 20
+_TABLES = (".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".csv", ".tsv")
+
+
+def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield sentences for the user, from the counts of all stages."""
+    settings = manifest.get("settings", {})
+    lineage = {entry["stage"]: entry["settings"] for entry in manifest.get("lineage", [])}
+    tokenized = lineage.get("tokenize", settings if manifest["stage"] == "tokenize" else {})
+    for entry in (*manifest.get("history", []), manifest):
+        if entry["stage"] == "tokenize" and entry.get("totals"):
+            yield from _about_documents(entry, str(tokenized.get("documents", "")))
+        if entry["stage"] == "pair":
+            paired = lineage.get("pair", settings)
+            yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
+
+
+def _about_documents(entry: Mapping[str, Any], documents: str) -> Iterator[str]:
+    totals = entry["totals"]
+    number, lines = totals["documents"], totals.get("lines", 0)
+    names = [str(source["name"]).lower() for source in entry.get("sources", [])]
+    if documents == "file" or (names and all(name.endswith(_TABLES) for name in names)):
+        return
+    if number == 1 and totals["text_bytes"] >= HUGE_DOCUMENT_BYTES:
+        yield (
+            "the whole corpus is one document. Where its documents end, --documents can say: "
+            "blank-line, line, or file."
+        )
+    elif documents == "blank-line" and number >= MANY_DOCUMENTS and lines <= number:
+        yield (
+            "every document is one line. If blank lines divide paragraphs, and each file is a "
+            "document, use --documents file."
+        )
+
+
+def _about_pairs(entry: Mapping[str, Any], asked: float) -> Iterator[str]:
+    totals = entry.get("totals", {})
+    if asked > 0.0 and totals.get("pairs") and not totals.get("random_pairs"):
+        yield (
+            "no pair has a random B: that takes sentences of another document. --documents says "
+            "what a document is."
+        )

@@ -1,0 +1,50 @@
+"""`maskprep mask`: examples to masked examples."""
+
+from maskprep.cli.option_groups import settings_from
+from maskprep.cli.options import (
+    DryRun,
+    Limit,
+    MachineOptions,
+    OptionalTokenizerPath,
+    OrderOptions,
+    Output,
+    ReportOptions,
+    Seed,
+    ShardOptions,
+    StageInputs,
+)
+from maskprep.cli.stage_options import MaskingOptions, SpecialTokenOptions
+from maskprep.cli.standard_streams import goes_to_stdout, input_names, open_output
+from maskprep.config import MaskingConfig, ShardConfig
+
+
+def mask_command(
+    *,
+    inputs: StageInputs = None,
+    output: Output = None,
+    tokenizer: OptionalTokenizerPath = None,
+    seed: Seed = MaskingConfig.seed,
+    limit: Limit = None,
+    masking: MaskingOptions,
+    roles: SpecialTokenOptions,
+    shards: ShardOptions,
+    order: OrderOptions,
+    machine: MachineOptions,
+    report: ReportOptions,
+    dry_run: DryRun = False,
+) -> None:
+    """Choose tokens or whole words to predict, and write input, target and loss mask."""
+    names = input_names(inputs)
+    target = open_output(output, dry_run=dry_run)
+    config = settings_from(MaskingConfig, masking, seed=seed)
+    shard_config = settings_from(ShardConfig, shards, order)
+
+    from maskprep import pipeline
+    from maskprep.cli.report import report_run
+    from maskprep.cli.running import run_context
+    from maskprep.encoders.loading import RoleOptions
+
+    rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
+    with run_context(machine, report, dry_run=dry_run) as context:
+        summary = pipeline.mask_dataset(rows, config, shard_config, target, context)
+    report_run(summary, report, to_stderr=goes_to_stdout(output))

@@ -1,0 +1,94 @@
+"""Commands declare groups of options; Typer sees the single options.
+
+A group is a frozen dataclass whose fields are annotated options (`maskprep.cli.options`). A command
+that takes a parameter of such a type gets the group, filled; its signature for Typer lists the
+group's fields instead.
+"""
+
+import functools
+import inspect
+from collections.abc import Callable, Iterator
+from dataclasses import fields, is_dataclass
+from typing import Any, TypeVar, get_type_hints
+
+import typer
+
+Config = TypeVar("Config")
+
+
+def grouped_options(command: Callable[..., None]) -> Callable[..., None]:
+    """Return the command with each group among its parameters spread into single options."""
+    hints = get_type_hints(command, include_extras=True)
+    groups: dict[str, type] = {
+        name: hint for name, hint in hints.items() if isinstance(hint, type) and is_dataclass(hint)
+    }
+    parameters: list[inspect.Parameter] = []
+    for parameter in inspect.signature(command).parameters.values():
+        if parameter.name in groups:
+            parameters.extend(_parameters_of(groups[parameter.name]))
+        else:
+            parameters.append(
+                parameter.replace(
+                    kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name]
+                )
+            )
+
+    @functools.wraps(command)
+    def run(**values: Any) -> None:  # noqa: ANN401 - whatever Typer parsed
+        for name, group in groups.items():
+            values[name] = group(**{one.name: values.pop(one.name) for one in _fields(group)})
+        command(**values)
+
+    run.__signature__ = inspect.Signature(parameters)  # type: ignore[attr-defined]
+    return run
+
+
+def _fields(group: Any) -> Iterator[Any]:  # noqa: ANN401 - a dataclass
+    return iter(fields(group))
+
+
+def _parameters_of(group: type) -> Iterator[inspect.Parameter]:
+    hints = get_type_hints(group, include_extras=True)
+    for one in _fields(group):
+        yield inspect.Parameter(
+            one.name,
+            inspect.Parameter.KEYWORD_ONLY,
+            default=one.default,
+            annotation=hints[one.name],
+        )
+
+
+def values_for(kind: type, *groups: object) -> dict[str, Any]:
+    """Return the groups' values for the fields of a settings dataclass, by name.
+
+    None stands for the settings' own default.
+    """
+    names = {one.name for one in _fields(kind)}
+    values: dict[str, Any] = {}
+    for group in groups:
+        for one in _fields(group):
+            value = getattr(group, one.name)
+            if one.name in names and value is not None:
+                values[one.name] = tuple(value) if isinstance(value, list) else value
+    return values
+
+
+def settings_from(kind: type[Config], *groups: object, **more: Any) -> Config:  # noqa: ANN401
+    """Make settings from groups of options.
+
+    Args:
+        kind: dataclass of `maskprep.config`; the groups' fields have its fields' names.
+        groups: filled by Typer.
+        more: further fields.
+    """
+    return kind(**values_for(kind, *groups), **more)
+
+
+def typed_by_user(context: typer.Context) -> set[str]:
+    """Return the names of the options that stand on the command line."""
+    sources = {name: context.get_parameter_source(name) for name in context.params}
+    return {
+        name
+        for name, source in sources.items()
+        if source is not None and source.name == "COMMANDLINE"
+    }

@@ -1,0 +1,190 @@
+"""`maskprep prepare`: a corpus to masked shards, in one command."""
+
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+from maskprep.cli.option_groups import settings_from, typed_by_user, values_for
+from maskprep.cli.options import (
+    ConfigFile,
+    DryRun,
+    GivenTokenizerPath,
+    KeepStages,
+    MachineOptions,
+    OrderOptions,
+    OutputFolder,
+    RawInputs,
+    RecipeName,
+    ReportOptions,
+    Seed,
+    ShardOptions,
+)
+from maskprep.cli.recipe_files import TABLES, RecipeSettings, read_recipe, read_recipe_file
+from maskprep.cli.stage_options import (
+    CorpusOptions,
+    MaskingOptions,
+    PairingOptions,
+    SpecialTokenOptions,
+    TokenizationOptions,
+    TrainingOptions,
+)
+from maskprep.cli.standard_streams import input_names, output_folder
+from maskprep.config import MaskingConfig, ShardConfig
+from maskprep.errors import ConfigError
+
+if TYPE_CHECKING:
+    from maskprep.encoders.loading import Tokenizer
+    from maskprep.tasks.running import Context, Summary
+
+
+def prepare_command(
+    context: typer.Context,
+    *,
+    inputs: RawInputs = None,
+    output: OutputFolder,
+    recipe: RecipeName = None,
+    config: ConfigFile = None,
+    tokenizer: GivenTokenizerPath = None,
+    keep_stages: KeepStages = None,
+    seed: Seed = MaskingConfig.seed,
+    corpus: CorpusOptions,
+    tokenization: TokenizationOptions,
+    training: TrainingOptions,
+    roles: SpecialTokenOptions,
+    pairing: PairingOptions,
+    masking: MaskingOptions,
+    shards: ShardOptions,
+    order: OrderOptions,
+    machine: MachineOptions,
+    report: ReportOptions,
+    dry_run: DryRun = False,
+) -> None:
+    """Turn raw text into masked shards: train a tokenizer, tokenize, pair and mask in one run.
+
+    Options win over the recipe. The shards have the same bytes as those of the single commands.
+    """
+    names = input_names(inputs)
+    folder = output_folder(output)
+    groups = (corpus, tokenization, training, pairing, masking, shards, order)
+    typed = typed_by_user(context)
+    settings = _with_options(_read_settings(recipe, config), typed, seed, groups)
+
+    from maskprep.cli.report import report_run
+    from maskprep.cli.running import run_context
+
+    with run_context(machine, report, dry_run=dry_run) as run:
+        loaded = _load(tokenizer, roles, settings)
+        if keep_stages is None:
+            summary = _prepare(names, settings, loaded, folder, run)
+        else:
+            summary = _prepare_in_stages(names, settings, loaded, folder, Path(keep_stages), run)
+    report_run(summary, report)
+
+
+def _read_settings(recipe: str | None, config: str | None) -> RecipeSettings:
+    if recipe is not None and config is not None:
+        raise ConfigError("--recipe and --config exclude each other. Copy the recipe and edit it.")
+    if config is not None:
+        return read_recipe_file(Path(config))
+    return RecipeSettings() if recipe is None else read_recipe(recipe)
+
+
+def _with_options(
+    settings: RecipeSettings, typed: set[str], seed: int, groups: tuple[object, ...]
+) -> RecipeSettings:
+    """Return the settings with what the user typed put over them."""
+    for table, kind in TABLES.items():
+        values = {name: v for name, v in values_for(kind, *groups).items() if name in typed}
+        if "seed" in typed and table in ("pairing", "masking"):
+            values["seed"] = seed
+        settings = settings.changed(table, values)
+    return settings
+
+
+def _load(
+    tokenizer: str | None, roles: SpecialTokenOptions, settings: RecipeSettings
+) -> "Tokenizer | None":
+    from maskprep.encoders.loading import RoleOptions, load_tokenizer
+
+    options = settings_from(RoleOptions, roles)
+    if tokenizer is None:
+        if options.named():
+            raise ConfigError(
+                "a trained tokenizer has special tokens of its own; --mask-token and the like go "
+                "with --tokenizer PATH."
+            )
+        return None
+    parse = settings.tokenization.special_tokens_in_text == "parse"
+    return load_tokenizer(tokenizer, options, parse_special_tokens=parse)
+
+
+def _prepare(
+    names: list[str],
+    settings: RecipeSettings,
+    tokenizer: "Tokenizer | None",
+    folder: Path,
+    run: "Context",
+) -> "Summary":
+    from maskprep import pipeline
+
+    recipe = pipeline.Recipe(**{table: getattr(settings, table) for table in TABLES})
+    return pipeline.prepare_corpus(names, recipe, tokenizer, folder, run)
+
+
+def _prepare_in_stages(
+    names: list[str],
+    settings: RecipeSettings,
+    tokenizer: "Tokenizer | None",
+    folder: Path,
+    stages: Path,
+    run: "Context",
+) -> "Summary":
+    """Run the single commands one after the other; the stages' folders stay."""
+    from maskprep import pipeline
+
+    if run.dry_run:
+        return _prepare(names, settings, tokenizer, folder, run)
+    if "-" in names and tokenizer is None:
+        raise ConfigError(
+            "--keep-stages reads the corpus twice where it trains a tokenizer, and standard input "
+            "can be read once. Name files, or give a --tokenizer."
+        )
+    if tokenizer is None:
+        tokenizer = _train_kept(names, settings, stages / "tokenizer", run)
+    corpus = pipeline.Corpus(names, settings.corpus, settings.tokenization)
+    documents, examples = stages / "documents", stages / "examples"
+    plain = ShardConfig(compression=settings.shards.compression)
+    pipeline.tokenize_corpus(corpus, tokenizer, plain, documents, run)
+    pipeline.pair_documents(
+        pipeline.StageRows([str(documents)]), settings.pairing, settings.shards, examples, run
+    )
+    return pipeline.mask_dataset(
+        pipeline.StageRows([str(examples)]), settings.masking, settings.shards, folder, run
+    )
+
+
+def _train_kept(
+    names: list[str], settings: RecipeSettings, folder: Path, run: "Context"
+) -> "Tokenizer":
+    """Train into a folder, or find there what would be trained."""
+    from maskprep import pipeline
+    from maskprep.encoders.loading import load_tokenizer
+
+    is_there = (folder / "tokenizer.json").exists()
+    if not is_there or run.machine.overwrite:
+        pipeline.train_corpus(names, settings.corpus, settings.training, folder, run)
+        return load_tokenizer(str(folder))
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tokenizer-") as scratch:
+        again = Path(scratch) / "tokenizer"
+        pipeline.train_corpus(names, settings.corpus, settings.training, again, run)
+        expected = load_tokenizer(str(again)).fingerprint
+    found = load_tokenizer(str(folder))
+    if found.fingerprint != expected:
+        raise ConfigError(
+            f"{folder} holds another tokenizer than this corpus and these settings give. Choose "
+            f"another --keep-stages folder, name it with --tokenizer, or replace it with "
+            f"--overwrite."
+        )
+    return found

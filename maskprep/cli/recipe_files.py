@@ -1,0 +1,164 @@
+"""Recipes: settings of a whole run in a TOML file, checked key by key."""
+
+import difflib
+import tomllib
+import types
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
+from importlib import resources
+from pathlib import Path
+from typing import Any, Literal, get_args, get_origin, get_type_hints
+
+from maskprep.config import (
+    CorpusConfig,
+    MaskingConfig,
+    PairingConfig,
+    ShardConfig,
+    TokenizationConfig,
+    TrainingConfig,
+)
+from maskprep.errors import ConfigError
+
+TABLES: dict[str, type] = {
+    "corpus": CorpusConfig,
+    "tokenization": TokenizationConfig,
+    "training": TrainingConfig,
+    "pairing": PairingConfig,
+    "masking": MaskingConfig,
+    "shards": ShardConfig,
+}
+"""Tables of a recipe; their keys are the fields of these settings."""
+
+
+@dataclass(frozen=True)
+class RecipeSettings:
+    """Settings of every stage, as a file and the command line give them."""
+
+    corpus: CorpusConfig = field(default_factory=CorpusConfig)
+    tokenization: TokenizationConfig = field(default_factory=TokenizationConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    pairing: PairingConfig = field(default_factory=PairingConfig)
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
+    shards: ShardConfig = field(default_factory=ShardConfig)
+
+    def changed(self, table: str, values: Mapping[str, Any]) -> "RecipeSettings":
+        """Return the settings with some fields of one table changed."""
+        return replace(self, **{table: replace(getattr(self, table), **values)})
+
+
+def recipe_names() -> list[str]:
+    """Return the names of the recipes that maskprep brings along."""
+    folder = resources.files("maskprep.recipes")
+    names = (entry.name for entry in folder.iterdir())
+    return sorted(name.removesuffix(".toml") for name in names if name.endswith(".toml"))
+
+
+def read_recipe(name: str) -> RecipeSettings:
+    """Read a recipe that maskprep brings along.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
+    names = recipe_names()
+    if name not in names:
+        raise ConfigError(
+            f"--recipe is {name!r}; expected one of: {', '.join(names)}.{_near(name, names)} "
+            f"A file of your own goes with --config FILE."
+        )
+    text = resources.files("maskprep.recipes").joinpath(f"{name}.toml").read_text("utf-8")
+    return parse_recipe(text, f"recipe {name}")
+
+
+def read_recipe_file(path: Path) -> RecipeSettings:
+    """Read a recipe from a file.
+
+    Raises:
+        ConfigError: there is no such file, or it holds something else.
+    """
+    try:
+        return parse_recipe(path.read_bytes().decode(), str(path))
+    except OSError as error:
+        raise ConfigError(f"--config {path} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise ConfigError(
+            f"{path} is no TOML: invalid UTF-8 at byte {error.start}. Save it as UTF-8."
+        ) from error
+
+
+def parse_recipe(text: str, origin: str) -> RecipeSettings:
+    """Read settings from the text of a recipe.
+
+    Raises:
+        ConfigError: no TOML, an unknown table or key, a value of another type or out of range.
+    """
+    try:
+        tables = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigError(f"{origin} is no TOML: {error}. Mend that line.") from error
+    settings = RecipeSettings()
+    for table, values in tables.items():
+        if table not in TABLES or not isinstance(values, dict):
+            raise ConfigError(_unknown_table(table, values, origin))
+        checked = {key: _checked(key, value, table, origin) for key, value in values.items()}
+        try:
+            settings = settings.changed(table, checked)
+        except ConfigError as error:
+            raise ConfigError(f"{origin}, table [{table}]: {error}") from error
+    return settings
+
+
+def _unknown_table(name: str, value: object, origin: str) -> str:
+    homes = [table for table, kind in TABLES.items() if name in _hints(kind)]
+    if homes and not isinstance(value, dict):
+        where = " or ".join(f"[{table}]" for table in homes)
+        return f"{origin}: the key {name!r} stands in no table. Put it below {where}."
+    expected = " ".join(f"[{table}]" for table in TABLES)
+    return f"{origin}: unknown table [{name}]. Expected {expected}.{_near(name, list(TABLES))}"
+
+
+def _hints(kind: type) -> dict[str, Any]:
+    hints = get_type_hints(kind)
+    return {one.name: hints[one.name] for one in fields(kind)}
+
+
+def _checked(key: str, value: object, table: str, origin: str) -> object:
+    hints = _hints(TABLES[table])
+    if key not in hints:
+        raise ConfigError(
+            f"{origin}: unknown key {key!r} in [{table}].{_near(key, list(hints))} "
+            f"Known: {', '.join(hints)}."
+        )
+    expected = _type_name(hints[key])
+    if not _fits(value, hints[key]):
+        raise ConfigError(f"{origin}: {key} in [{table}] is {value!r}; expected {expected}.")
+    return tuple(value) if isinstance(value, list) else value
+
+
+def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any type hint
+    origin = get_origin(hint)
+    if origin is Literal:
+        return value in get_args(hint) and isinstance(value, str)
+    if origin is types.UnionType:
+        return any(_fits(value, one) for one in get_args(hint) if one is not type(None))
+    if origin is tuple:
+        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+    if hint is float:
+        return isinstance(value, int | float) and not isinstance(value, bool)
+    return type(value) is hint
+
+
+def _type_name(hint: Any) -> str:  # noqa: ANN401 - any type hint
+    origin = get_origin(hint)
+    if origin is Literal:
+        return "one of " + ", ".join(f'"{one}"' for one in get_args(hint))
+    if origin is types.UnionType:
+        return " or ".join(_type_name(one) for one in get_args(hint) if one is not type(None))
+    if origin is tuple:
+        return "a list of strings"
+    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
+    return names[hint]
+
+
+def _near(name: str, names: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, names, n=1)
+    return f" Did you mean {close[0]!r}?" if close else ""

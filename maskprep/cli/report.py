@@ -1,0 +1,166 @@
+"""What a command says when it is done: what was made, what was dropped, what looks odd."""
+
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from rich.console import Console
+from rich.table import Table
+from rich.text import Text
+
+from maskprep.cli.dry_run import dry_run_lines
+from maskprep.cli.hints import hints_of
+from maskprep.cli.options import ReportOptions
+from maskprep.cli.progress import readable_bytes
+
+if TYPE_CHECKING:
+    from maskprep.config import TrainingConfig
+    from maskprep.tasks.running import Summary
+    from maskprep.tasks.training import TrainingSummary
+
+Line = tuple[str, str]
+SHOWN_IGNORED = 3
+_PLAIN_WIDTH = 10_000
+"""Where nobody looks at the output's width, lines are not wrapped."""
+
+DROPPED_MEANINGS = {
+    "invalid_utf8": "documents with invalid UTF-8",
+    "null_text": "rows without text",
+    "empty_text": "rows of white space",
+    "documents_without_tokens": "documents without a token",
+    "tokens_trimmed": "tokens trimmed at the ends of long pairs",
+    "tokens_unpaired": "tokens of documents that gave no pair",
+    "documents_without_pair": "documents that gave no pair",
+}
+CHANGED_MEANINGS = {
+    "invalid_characters_replaced": "documents with invalid UTF-8 replaced",
+    "words_cut": "words over 16 tokens cut",
+    "special_tokens_in_text": "special tokens spelt in the text",
+    "sentences_cut": "sentences cut to fit a pair",
+    "random_tokens_trimmed": "tokens of random segments not used",
+    "rows_forced": "short rows given one prediction all the same",
+}
+
+
+def open_console(*, to_stderr: bool = False) -> Console:
+    """Return a console that breaks no lines in files and pipes and takes no markup."""
+    stream = sys.stderr if to_stderr else sys.stdout
+    width = None if stream is not None and stream.isatty() else _PLAIN_WIDTH
+    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+
+
+def print_lines(console: Console, title: str, lines: list[Line]) -> None:
+    """Print a title and a table of names and values."""
+    console.print(Text(title, "bold"))
+    table = Table.grid(padding=(0, 2))
+    table.add_column(style="dim", no_wrap=True)
+    table.add_column(overflow="fold")
+    for name, value in lines:
+        table.add_row(Text(f"  {name}"), Text(value))
+    with console.capture() as captured:
+        console.print(table)
+    # A grid fills its last column with spaces.
+    text = Text.from_ansi(captured.get())
+    for line in text.split("\n"):
+        line.rstrip()
+        console.print(line, soft_wrap=True)
+
+
+def report_run(summary: "Summary", options: ReportOptions, *, to_stderr: bool = False) -> None:
+    """Report a stage or a whole run."""
+    if options.quiet and not summary.dry_run:
+        return
+    console = open_console(to_stderr=to_stderr and not summary.dry_run)
+    manifest = summary.manifest
+    place = "standard output" if summary.output is None else str(summary.output)
+    stage = str(manifest["stage"])
+    if summary.dry_run:
+        print_lines(console, f"{stage} to {place}: nothing written", dry_run_lines(manifest))
+        return
+    if summary.finished_before:
+        console.print(Text(f"{place} is complete already; nothing to do.", "bold"))
+    lines = [*_made(manifest), *counted_lines(manifest), *_ignored(summary.ignored)]
+    title = f"{stage}: {place}" if summary.finished_before else f"{stage} wrote {place}"
+    print_lines(console, title, lines)
+    for hint in hints_of(manifest):
+        console.print(Text(f"hint: {hint}", "yellow"))
+
+
+def report_training(
+    summary: "TrainingSummary", config: "TrainingConfig", options: ReportOptions
+) -> None:
+    """Report a trained tokenizer."""
+    trained = summary.trained
+    if options.quiet and trained is not None:
+        return
+    console = open_console()
+    if trained is None:
+        sources = [dict(entry) for entry in summary.text.entries()]
+        manifest = {"settings": vars(config), "sources": sources, "stage": "train"}
+        title = f"train to {summary.output}: nothing written"
+        print_lines(console, title, dry_run_lines(manifest))
+        return
+    lines = [
+        ("tokens", f"{trained.vocab_size:,}"),
+        ("learned from", _text_read(trained.num_documents, trained.num_bytes)),
+        ("unknown", f"{trained.unknown_share:.4%} of the text's tokens"),
+        *_nonzero("dropped", summary.read.dropped, DROPPED_MEANINGS),
+        *_ignored(summary.text.ignored),
+    ]
+    print_lines(console, f"train wrote {summary.output} ({config.model})", lines)
+    if trained.vocab_size < config.vocab_size:
+        hint = f"the text gave {trained.vocab_size:,} tokens of the {config.vocab_size:,} asked for"
+        console.print(Text(f"hint: {hint}; a larger corpus or a smaller --vocab-size.", "yellow"))
+
+
+def _text_read(num_documents: int, num_bytes: int) -> str:
+    return f"{num_documents:,} documents, {readable_bytes(num_bytes)} of text"
+
+
+def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    shards = manifest.get("shards")
+    totals = manifest.get("totals", {})
+    rows = totals.get("rows", totals.get("pairs", totals.get("documents")))
+    if shards is not None:
+        rows = sum(shard["rows"] for shard in shards)
+    yield "rows", f"{rows:,}"
+    yield "tokens", f"{totals.get('tokens', 0):,}"
+    if shards is not None:
+        size = readable_bytes(sum(shard["bytes"] for shard in shards))
+        yield "shards", f"{len(shards):,} ({size})"
+    for entry in (*manifest.get("history", []), manifest):
+        yield from _rates(entry)
+
+
+def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
+    rates, totals = entry.get("rates", {}), entry.get("totals", {})
+    if "unknown_tokens" in rates:
+        text = _text_read(totals["documents"], totals["text_bytes"])
+        yield "read", f"{text}, {totals['sentences']:,} sentences"
+        yield "unknown", f"{rates['unknown_tokens']:.4%} of the text's tokens"
+    if "random_next" in rates:
+        yield "pairs", f"{totals['pairs']:,}, B random in {rates['random_next']:.1%}"
+    if "selected" in rates:
+        shares = ", ".join(f"{rates[name]:.1%} {name}" for name in ("masked", "replaced", "kept"))
+        yield "selected", f"{rates['selected']:.2%} of the tokens that may be; {shares}"
+
+
+def counted_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield what any stage dropped or changed."""
+    for entry in (*manifest.get("history", []), manifest):
+        yield from _nonzero("dropped", entry.get("dropped", {}), DROPPED_MEANINGS)
+        yield from _nonzero("changed", entry.get("changed", {}), CHANGED_MEANINGS)
+
+
+def _nonzero(label: str, counts: Mapping[str, int], meanings: Mapping[str, str]) -> Iterator[Line]:
+    for name, number in counts.items():
+        if number:
+            yield label, f"{number:,} {meanings.get(name, name.replace('_', ' '))}"
+
+
+def _ignored(paths: tuple[str, ...]) -> Iterator[Line]:
+    if paths:
+        shown = ", ".join(Path(path).name for path in paths[:SHOWN_IGNORED])
+        more = ", ..." if len(paths) > SHOWN_IGNORED else ""
+        yield "not read", f"{len(paths):,} files of other kinds: {shown}{more}"

@@ -1,0 +1,68 @@
+"""When a command reads standard input, and when it writes standard output."""
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import BinaryIO
+
+import typer
+
+STANDARD = "-"
+
+
+def input_names(inputs: Sequence[str] | None) -> list[str]:
+    """Return the inputs; standard input if there are none and it is no terminal.
+
+    Raises:
+        UsageError: there is nothing to read.
+    """
+    if inputs:
+        return list(inputs)
+    if sys.stdin is None or sys.stdin.isatty():
+        raise typer.BadParameter(
+            "nothing to read. Name files or folders, or pipe data into the command.",
+            param_hint="INPUT",
+        )
+    return [STANDARD]
+
+
+def binary_input() -> BinaryIO | None:
+    """Return standard input as bytes."""
+    return None if sys.stdin is None else sys.stdin.buffer
+
+
+def open_output(output: str | None, *, dry_run: bool = False) -> Path | BinaryIO:
+    """Return a folder's path, or standard output where that was asked for or is piped.
+
+    Raises:
+        UsageError: nowhere to write to, or binary data would go to a terminal.
+    """
+    if output is not None and output != STANDARD:
+        return output_folder(output)
+    if dry_run:
+        return Path(STANDARD)
+    if sys.stdout is None or sys.stdout.isatty():
+        wanted = "a terminal shows no shards" if output else "nowhere to write to"
+        raise typer.BadParameter(
+            f"{wanted}. Name a folder with --output OUT, or pipe the rows into another command.",
+            param_hint="--output",
+        )
+    return sys.stdout.buffer
+
+
+def output_folder(output: str) -> Path:
+    """Return the path of a folder to make.
+
+    Raises:
+        UsageError: it is empty or standard output.
+    """
+    if output in ("", STANDARD):
+        raise typer.BadParameter(
+            f"{output!r} is no folder; this command writes a folder.", param_hint="--output"
+        )
+    return Path(output)
+
+
+def goes_to_stdout(output: str | None) -> bool:
+    """Tell whether data takes standard output, so that reports go to standard error."""
+    return output is None or output == STANDARD

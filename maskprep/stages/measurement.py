@@ -1,0 +1,108 @@
+"""Realised rates of rows, counted from the rows themselves."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from maskprep.list_columns import flat_values
+from maskprep.schema import IGNORED_LABEL
+
+_POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
+
+
+@dataclass
+class RowCounts:
+    """What rows of examples or masked examples hold, as far as they were counted."""
+
+    rows: int = 0
+    tokens: int = 0
+    longest: int = 0
+    special_tokens: int = 0
+    """Among the original tokens."""
+    masked_tokens: int = 0
+    replaced_tokens: int = 0
+    kept_tokens: int = 0
+    random_pairs: int = 0
+    labelled_pairs: int = 0
+
+    @property
+    def selected_tokens(self) -> int:
+        """Tokens that are to be predicted."""
+        return self.masked_tokens + self.replaced_tokens + self.kept_tokens
+
+    def rates(self) -> dict[str, float]:
+        """Return realised rates, named as in a manifest."""
+        rates: dict[str, float] = {}
+        selected = self.selected_tokens
+        if selected:
+            rates["selected"] = round(selected / max(self.tokens - self.special_tokens, 1), 6)
+            for name in ("masked", "replaced", "kept"):
+                rates[name] = round(getattr(self, f"{name}_tokens") / selected, 6)
+        if self.labelled_pairs:
+            rates["random_next"] = round(self.random_pairs / self.labelled_pairs, 6)
+        return rates
+
+
+def measured_columns(schema: pa.Schema) -> list[str]:
+    """Return the columns that `measure_rows` reads."""
+    wanted = [
+        *("input_ids", "token_ids", "target_ids", "loss_mask", "labels", "next_sentence_label"),
+        *(name for pair in _POSITIONS for name in pair),
+    ]
+    return [name for name in wanted if name in schema.names]
+
+
+def measure_rows(
+    batch: pa.RecordBatch, special_ids: NDArray[np.int32], mask_id: int | None, counts: RowCounts
+) -> None:
+    """Count one batch.
+
+    Args:
+        batch: examples, or masked examples in any form of the columns.
+        special_ids: int32 [special tokens].
+        mask_id: id of the mask token, if it is known.
+        counts: added to.
+    """
+    names = batch.schema.names
+    token_column = "input_ids" if "input_ids" in names else "token_ids"
+    seen, offsets = flat_values(batch.column(token_column))
+    counts.rows += batch.num_rows
+    counts.tokens += seen.size
+    counts.longest = max(counts.longest, int(np.diff(offsets).max(initial=0)))
+    # A mask stands for a token that may be chosen; every other special token is original.
+    special = np.isin(seen, special_ids)
+    for places, originals in _selections(batch, offsets):
+        shown = seen[places]
+        special[places] = False
+        masked = shown == (-1 if mask_id is None else mask_id)
+        kept = ~masked & (shown == originals)
+        counts.masked_tokens += int(masked.sum())
+        counts.kept_tokens += int(kept.sum())
+        counts.replaced_tokens += int((~masked & ~kept).sum())
+    counts.special_tokens += int(special.sum())
+    if "next_sentence_label" in names:
+        counts.labelled_pairs += batch.num_rows
+        counts.random_pairs += int(batch.column("next_sentence_label").to_numpy().sum())
+
+
+def _selections(
+    batch: pa.RecordBatch, offsets: NDArray[np.int64]
+) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
+    """Yield places int64 [selected] in the batch's flat tokens, and the original ids there."""
+    names = batch.schema.names
+    if "loss_mask" in names:
+        places = np.flatnonzero(flat_values(batch.column("loss_mask"))[0])
+        yield places, flat_values(batch.column("target_ids"))[0][places].astype(np.int64)
+    elif "labels" in names:
+        labels = flat_values(batch.column("labels"))[0]
+        places = np.flatnonzero(labels != IGNORED_LABEL)
+        yield places, labels[places]
+    for position_column, id_column in _POSITIONS:
+        if position_column in names:
+            positions, ends = flat_values(batch.column(position_column))
+            starts = np.repeat(offsets[:-1], np.diff(ends))
+            ids = flat_values(batch.column(id_column))[0]
+            yield positions + starts, ids.astype(np.int64)
