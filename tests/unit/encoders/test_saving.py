@@ -61,9 +61,9 @@ def test_transformers_knows_the_special_tokens(trained, folder):
 
 def test_the_mask_stands_for_a_word_with_the_space_before_it(trained):
     mask = trained.roles["mask"]
-    tokens = trained.tokenizer.encode(f"the {mask} class", add_special_tokens=False).tokens
-    words = trained.tokenizer.encode("the class", add_special_tokens=False).tokens
-    assert [token for token in tokens if token != mask] == words
+    ids = trained.tokenizer.encode(f"the {mask} class", add_special_tokens=False).ids
+    ids.remove(trained.tokenizer.token_to_id(mask))
+    assert ids == trained.tokenizer.encode("the class", add_special_tokens=False).ids
 
 
 def test_transformers_gives_segment_ids_to_bert_only(trained, folder):
