@@ -36,8 +36,8 @@ configs:
 
 # {title}
 
-Made by [maskprep](https://pypi.org/project/maskprep/). `manifest.json` holds every setting, the
-hash of every source and shard, and what was dropped; `maskprep inspect` shows rows.
+Made by maskprep. `manifest.json` holds every setting, the hash of every source and shard, and what
+was dropped; `maskprep inspect` shows rows.
 """
 
 

@@ -106,8 +106,8 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def history_entry(stage: str, results: Mapping[str, Any]) -> Record:
     """Return what a stage leaves behind in the manifests of the stages after it."""
-    kept = ("sources", "totals", "rates", "dropped", "changed")
-    return {"stage": stage, **{name: results.get(name, {}) for name in kept}}
+    counted = {name: results[name] for name in ("totals", "rates", "dropped", "changed")}
+    return {"stage": stage, "sources": results.get("sources", []), **counted}
 
 
 def build_manifest(

@@ -55,7 +55,7 @@ def sort_phase(run: Run, portions: Sequence[Rows], shuffle: Shuffle, run_rows: i
         SortingTask(rows, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
         for number, rows in enumerate(portions)
     )
-    receipts = run.phase(f"shuffle {shuffle.epoch}", sort_rows, tasks, unit="rows")
+    receipts = run.phase(f"shuffle epoch {shuffle.epoch}", sort_rows, tasks, unit="rows")
     return [RowRun(**fields) for receipt in receipts for fields in receipt["runs"]]
 
 
@@ -154,7 +154,6 @@ class WritingPhase:
         self, run: Run, portions: Sequence[Rows], masking: Masking | None, first_shard: int = 0
     ) -> Iterator[Receipt]:
         """Write one shard for each portion of rows."""
-        epoch = masking.epoch if masking else 0
         tasks = (
             WritingTask(
                 rows,
@@ -169,5 +168,7 @@ class WritingPhase:
         total = sum(
             rows.rows if isinstance(rows, ShardRows) else rows.stretch.rows for rows in portions
         )
-        name = f"mask {epoch}" if masking else "write"
+        name = "write"
+        if masking is not None:
+            name = "mask" if masking.config.epochs == 1 else f"mask epoch {masking.epoch}"
         yield from run.phase(name, write_rows, tasks, unit="rows", total=total)
