@@ -20,22 +20,13 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from maskprep import config, schema
 from maskprep.cli.app import app
+from maskprep.cli.recipe_files import TABLES
 
 if typing.TYPE_CHECKING:
     import pyarrow as pa
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py. Do not edit. -->\n\n"
-
-SETTINGS: dict[str, type] = {
-    "corpus": config.CorpusConfig,
-    "tokenization": config.TokenizationConfig,
-    "training": config.TrainingConfig,
-    "pairing": config.PairingConfig,
-    "masking": config.MaskingConfig,
-    "shards": config.ShardConfig,
-}
-"""Tables of a recipe; RunConfig stands apart, because it changes no byte."""
 
 OPTION_OF_FIELD = {
     "lowercase": "--lowercase/--cased",
@@ -79,7 +70,7 @@ def command_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
         yield Parameter(
             names=_names(name, info, is_option=is_option),
             meaning=_cell(info.help or ""),
-            values=_values(kind, info),
+            values=_values(kind, info) if is_option else "",
             default=_shown(parameter.default, info),
             panel=info.rich_help_panel or "",
         )
@@ -87,9 +78,14 @@ def command_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
 
 def _names(name: str, info: ArgumentInfo | OptionInfo, *, is_option: bool) -> str:
     if not is_option:
-        return f"`{(info.metavar or name).upper()}`"
-    declared = info.param_decls or ("--" + name.replace("_", "-"),)
-    return ", ".join(f"`{one}`" for one in declared if one.startswith("-"))
+        return f"`{info.metavar or name.upper()}`"
+    return ", ".join(f"`{one}`" for one in _declared(info) or ["--" + name.replace("_", "-")])
+
+
+def _declared(info: ArgumentInfo | OptionInfo) -> list[str]:
+    # In an annotation Typer's first argument, "default", is the first spelling.
+    spellings = (info.default, *(info.param_decls or ()))
+    return [one for one in spellings if isinstance(one, str) and one.startswith("-")]
 
 
 def _values(kind: Any, info: ArgumentInfo | OptionInfo) -> str:  # noqa: ANN401 - any type hint
@@ -114,7 +110,7 @@ def _shown(default: Any, info: ArgumentInfo | OptionInfo) -> str:  # noqa: ANN40
     if default is None or default in ((), []):
         return ""
     if isinstance(default, bool):
-        sides = next((one.split("/") for one in info.param_decls or () if "/" in one), None)
+        sides = next((one.split("/") for one in _declared(info) if "/" in one), None)
         return f"`{sides[0] if default else sides[1]}`" if sides else ""
     value = default.value if isinstance(default, enum.Enum) else default
     return f"`{value}`"
@@ -165,7 +161,7 @@ def _prose(function: Callable[..., Any]) -> str:
             shown.append("```\n" + "\n".join(lines[1:]) + "\n```")
         else:
             shown.append(paragraph)
-    return "\n\n".join(shown).strip() + "\n"
+    return "\n\n".join(shown).strip()
 
 
 def columns_page() -> str:
@@ -219,11 +215,10 @@ def option_of(field: str) -> str:
 
 def config_page() -> str:
     """Return config.md."""
-    meanings = {
-        names.split("`")[1].split("/")[0]: one.meaning
+    options = {
+        one.names.split("`")[1]: one
         for function in command_functions().values()
         for one in command_parameters(function)
-        for names in one.names.split(", ")
     }
     parts = [
         HEAD + "# Settings\n",
@@ -231,23 +226,24 @@ def config_page() -> str:
         "dashes) option of the command line. `maskprep prepare --config run.toml` reads the file;",
         "an option on the command line wins over it.",
     ]
-    for table, settings in SETTINGS.items():
-        parts += _settings_table(f"`[{table}]` ({settings.__name__})", settings, meanings)
-    parts += _settings_table("On the command line only (RunConfig)", config.RunConfig, meanings)
-    parts.append("\nNothing in RunConfig changes a byte of the result.")
+    for table, settings in TABLES.items():
+        parts += _settings_table(f"`[{table}]` ({settings.__name__})", settings, options)
+    parts += _settings_table("On the command line only (RunConfig)", config.RunConfig, options)
     return "\n".join(parts) + "\n"
 
 
-def _settings_table(title: str, settings: type, meanings: dict[str, str]) -> Iterator[str]:
+def _settings_table(title: str, settings: type, options: dict[str, Parameter]) -> Iterator[str]:
     documented = _field_docstrings(settings)
     yield from (f"\n## {title}\n", f"{(inspect.getdoc(settings) or '').splitlines()[0]}\n")
     yield from ("| key | option | default | meaning |", "| --- | --- | --- | --- |")
     for field in fields(settings):
-        option = option_of(field.name)
-        found = meanings.get(option.split("/")[0])
-        meaning = found or documented.get(field.name, "")
-        shown = f"`{option}`" if found is not None else "-"
-        yield f"| `{field.name}` | {shown} | {_default_of(field)} | {meaning} |"
+        option = options.get(option_of(field.name))
+        shown = "-" if option is None else f"`{option_of(field.name)}`"
+        meaning = documented.get(field.name, "") if option is None else option.meaning
+        default = _default_of(field)
+        if settings is config.RunConfig and option is not None:
+            default = option.default or "-"
+        yield f"| `{field.name}` | {shown} | {default} | {meaning} |"
 
 
 def _default_of(field: Field[Any]) -> str:
