@@ -2,6 +2,7 @@
 
 import errno
 import functools
+import io
 import os
 import signal
 import sys
@@ -18,6 +19,7 @@ from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
+from maskprep.cli.standard_streams import printable
 from maskprep.cli.tokenize_command import tokenize_command
 from maskprep.cli.train_command import train_command
 from maskprep.errors import MachineError, MaskprepError
@@ -40,6 +42,9 @@ def main() -> None:
     # Processes do the work; the library's threads would only get into their way.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     signal.signal(signal.SIGTERM, _terminate)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # Text of any language must not fail in a terminal of one.
+        sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="maskprep")
 
 
@@ -55,7 +60,7 @@ def _terminate(_number: int, _frame: FrameType | None) -> Never:
 
 def _say(message: str) -> None:
     if sys.stderr is not None:
-        typer.echo(message, err=True)
+        typer.echo(printable(message), err=True)
 
 
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
@@ -70,10 +75,12 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             _say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
         except KeyboardInterrupt:
-            _say("Interrupted. The same command again goes on where this one stopped.")
+            _say(
+                "Interrupted. The same command again goes on with a folder where this one stopped."
+            )
             raise typer.Exit(128 + signal.SIGINT) from None
         except _Terminated:
-            _say("Terminated. The same command again goes on where this one stopped.")
+            _say("Terminated. The same command again goes on with a folder where this one stopped.")
             raise typer.Exit(128 + signal.SIGTERM) from None
         except MemoryError:
             _say("error: out of memory. Lower --workers or --memory, or free some memory.")

@@ -134,9 +134,10 @@ _STAGES = (("train", _train), ("tokenize", _tokenize), ("pair", _pair), ("mask",
 def _print_end(folder: Path, console: "Console") -> None:
     from maskprep.cli.inspection import inspect_path
     from maskprep.cli.inspection_report import print_rows
+    from maskprep.cli.report import has_colour
 
     masked = inspect_path(str(folder / "masked"), 1)
-    colour = console.color_system is not None
+    colour = has_colour(console)
     print_rows(console, masked.rows, masked.vocabulary(), colour=colour)
     paths = {name: shlex.quote(str(folder / name)) for name in ("masked", "examples", "corpus")}
     tokenizer, words, shards = (

@@ -8,22 +8,20 @@ from maskprep.cli.progress import readable_bytes
 
 Line = tuple[str, str]
 SHOWN_SOURCES = 5
-_TEXT_OF_COMPRESSED = 4.0
-"""Bytes of text in a byte of a compressed or columnar file, roughly."""
-_COMPRESSED = (".gz", ".zst", ".bz2", ".xz", ".parquet", ".pq")
-_DISK_OF_TEXT = {"tokenize": 0.8, "mask": 4.5}
-"""Bytes on disk for a byte of text at the fullest moment: shards and intermediate files."""
-_DISK_OF_SHARDS = {"pair": 7.0, "mask": 6.0}
-"""The same for a byte of the shards that a stage reads."""
+_DISK_OF_TEXT = {"tokenize": (0.5, 0.0), "mask": (3.5, 0.8)}
+"""Bytes on disk for a byte of text at the fullest moment: once, and for every epoch."""
+_DISK_OF_SHARDS = {"pair": (16.0, 0.0), "mask": (6.5, 1.5)}
+"""The same for a byte of the shards that a stage reads, which are compressed."""
 
 
-def dry_run_lines(manifest: Mapping[str, Any]) -> list[Line]:
+def dry_run_lines(manifest: Mapping[str, Any], *, raw: bool) -> list[Line]:
     """Return names and values of what would decide the result.
 
     Args:
         manifest: identity of the run (`tasks.records.identity_of`).
+        raw: the inputs are raw text, not shards.
     """
-    return [*_settings(manifest), *_sources(manifest), *_disk(manifest)]
+    return [*_settings(manifest), *_sources(manifest), *_disk(manifest, raw=raw)]
 
 
 def _settings(manifest: Mapping[str, Any]) -> Iterator[Line]:
@@ -47,22 +45,12 @@ def _stored(sources: list[Mapping[str, Any]]) -> int:
     return sum(int(source.get("bytes", 0)) for source in sources)
 
 
-def _disk(manifest: Mapping[str, Any]) -> Iterator[Line]:
-    sources, stage = manifest.get("sources", []), manifest["stage"]
-    if stage == "train" or not _stored(sources):
-        return
-    made = {entry["stage"] for entry in manifest.get("lineage", [])}
-    is_raw = "made_with_tokenizer" in manifest["settings"] and not any(
-        str(source["name"]).startswith("part-") for source in sources
-    )
-    if is_raw or not made:
-        text = sum(
-            int(source.get("bytes", 0))
-            * (_TEXT_OF_COMPRESSED if str(source["name"]).endswith(_COMPRESSED) else 1.0)
-            for source in sources
-        )
-        needed = text * _DISK_OF_TEXT.get(stage, 1.0)
-    else:
-        needed = _stored(sources) * _DISK_OF_SHARDS.get(stage, 1.0)
-    epochs = manifest["settings"].get("epochs", 1)
-    yield "disk needed", f"about {readable_bytes(needed * max(1.0, 0.5 + 0.5 * epochs))}"
+def _disk(manifest: Mapping[str, Any], *, raw: bool) -> Iterator[Line]:
+    factors = (_DISK_OF_TEXT if raw else _DISK_OF_SHARDS).get(manifest["stage"])
+    size = _stored(manifest["sources"])
+    if factors and size:
+        once, every_epoch = factors
+        needed = size * (once + every_epoch * manifest["settings"].get("epochs", 1))
+        # A manifest's names of sources do not say how a source is compressed.
+        more = "; about four times that if the text is compressed" if raw else ""
+        yield "disk needed", f"about {readable_bytes(needed)}{more}"

@@ -19,7 +19,7 @@ from maskprep.cli.decoded_rows import (
 )
 from maskprep.cli.inspection import TOKEN_COLUMNS, Inspected
 from maskprep.cli.progress import readable_bytes
-from maskprep.cli.report import counted_lines, open_console, print_lines
+from maskprep.cli.report import counted_lines, has_colour, open_console, print_lines
 from maskprep.storage.atomic import atomic_file
 
 SHOWN_TOKENS = 512
@@ -33,7 +33,7 @@ Line = tuple[str, str]
 def write_terminal(inspected: Sequence[Inspected]) -> None:
     """Print everything for a reader; in colour where the terminal has it."""
     console = open_console()
-    _print_all(console, inspected, colour=console.color_system is not None)
+    _print_all(console, inspected, colour=has_colour(console))
 
 
 def write_html(inspected: Sequence[Inspected], path: str) -> None:

@@ -27,17 +27,15 @@ def shown_progress(options: ReportOptions) -> Iterator[Progress]:
         yield JsonProgress()
     elif sys.stderr is not None and sys.stderr.isatty():
         console = Console(stderr=True)
-        with Bars(
-            SpinnerColumn(),
-            TextColumn("{task.description:<9}"),
-            BarColumn(),
-            _Amount(),
-            console=console,
-            transient=True,
-        ) as bars:
+        with Bars(*bar_columns(), console=console, transient=True) as bars:
             yield BarProgress(bars)
     else:
         yield Silence()
+
+
+def bar_columns() -> list[ProgressColumn]:
+    """Return what a bar shows."""
+    return [SpinnerColumn(), TextColumn("{task.description:<15}"), BarColumn(), _Amount()]
 
 
 class BarProgress:

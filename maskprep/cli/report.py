@@ -3,7 +3,7 @@
 import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Never
 
 from rich.console import Console
 from rich.table import Table
@@ -13,6 +13,7 @@ from maskprep.cli.dry_run import dry_run_lines
 from maskprep.cli.hints import hints_of
 from maskprep.cli.options import ReportOptions
 from maskprep.cli.progress import readable_bytes
+from maskprep.cli.standard_streams import printable
 
 if TYPE_CHECKING:
     from maskprep.config import TrainingConfig
@@ -47,17 +48,29 @@ def open_console(*, to_stderr: bool = False) -> Console:
     """Return a console that breaks no lines in files and pipes and takes no markup."""
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream is not None and stream.isatty() else _PLAIN_WIDTH
-    return Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    # Rich would end the program with exit code 1; the command line has its own way.
+    console.on_broken_pipe = _closed_reader  # type: ignore[method-assign]
+    return console
+
+
+def _closed_reader() -> Never:
+    raise BrokenPipeError
+
+
+def has_colour(console: Console) -> bool:
+    """Tell whether colours reach the reader: not in files, and not with NO_COLOR."""
+    return console.color_system is not None and not console.no_color
 
 
 def print_lines(console: Console, title: str, lines: list[Line]) -> None:
     """Print a title and a table of names and values."""
-    console.print(Text(title, "bold"))
+    console.print(Text(printable(title), "bold"), soft_wrap=True)
     table = Table.grid(padding=(0, 2))
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     for name, value in lines:
-        table.add_row(Text(f"  {name}"), Text(value))
+        table.add_row(Text(f"  {name}"), Text(printable(value)))
     with console.capture() as captured:
         console.print(table)
     # A grid fills its last column with spaces.
@@ -67,24 +80,36 @@ def print_lines(console: Console, title: str, lines: list[Line]) -> None:
         console.print(line, soft_wrap=True)
 
 
-def report_run(summary: "Summary", options: ReportOptions, *, to_stderr: bool = False) -> None:
-    """Report a stage or a whole run."""
+def report_run(
+    summary: "Summary", options: ReportOptions, *, to_stderr: bool = False, raw: bool = False
+) -> None:
+    """Report a stage or a whole run.
+
+    Args:
+        summary: what the pipeline returned.
+        options: whether anything may be said.
+        to_stderr: because data takes standard output.
+        raw: the inputs are raw text, not shards.
+    """
     if options.quiet and not summary.dry_run:
         return
     console = open_console(to_stderr=to_stderr and not summary.dry_run)
     manifest = summary.manifest
-    place = "standard output" if summary.output is None else str(summary.output)
+    place = "standard output" if summary.output is None else printable(str(summary.output))
     stage = str(manifest["stage"])
     if summary.dry_run:
-        print_lines(console, f"{stage} to {place}: nothing written", dry_run_lines(manifest))
+        print_lines(
+            console, f"{stage} to {place}: nothing written", dry_run_lines(manifest, raw=raw)
+        )
         return
     if summary.finished_before:
-        console.print(Text(f"{place} is complete already; nothing to do.", "bold"))
+        console.print(Text(f"{place} is complete already; nothing to do.", "bold"), soft_wrap=True)
     lines = [*_made(manifest), *counted_lines(manifest), *_ignored(summary.ignored)]
-    title = f"{stage}: {place}" if summary.finished_before else f"{stage} wrote {place}"
+    wrote = "wrote to" if summary.output is None else "wrote"
+    title = f"{stage}: {place}" if summary.finished_before else f"{stage} {wrote} {place}"
     print_lines(console, title, lines)
     for hint in hints_of(manifest):
-        console.print(Text(f"hint: {hint}", "yellow"))
+        console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
 
 
 def report_training(
@@ -99,7 +124,7 @@ def report_training(
         sources = [dict(entry) for entry in summary.text.entries()]
         manifest = {"settings": vars(config), "sources": sources, "stage": "train"}
         title = f"train to {summary.output}: nothing written"
-        print_lines(console, title, dry_run_lines(manifest))
+        print_lines(console, title, dry_run_lines(manifest, raw=True))
         return
     lines = [
         ("tokens", f"{trained.vocab_size:,}"),

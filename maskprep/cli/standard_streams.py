@@ -10,6 +10,11 @@ import typer
 STANDARD = "-"
 
 
+def printable(text: str) -> str:
+    """Return the text on one line, with control characters (of file names) spelt out."""
+    return "".join(c if c.isprintable() else c.encode("unicode_escape").decode() for c in text)
+
+
 def input_names(inputs: Sequence[str] | None) -> list[str]:
     """Return the inputs; standard input if there are none and it is no terminal.
 

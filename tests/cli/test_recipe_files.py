@@ -1,0 +1,88 @@
+"""Recipes: read, checked key by key, and overridden."""
+
+import pytest
+
+from maskprep.cli.recipe_files import (
+    TABLES,
+    RecipeSettings,
+    parse_recipe,
+    read_recipe,
+    read_recipe_file,
+    recipe_names,
+)
+from maskprep.config import MaskingConfig, PairingConfig, TrainingConfig
+from maskprep.errors import ConfigError
+
+
+def test_the_bert_recipe_is_the_papers():
+    recipe = read_recipe("bert")
+    assert recipe.training.model == "wordpiece"
+    assert recipe.training.vocab_size == 30_522
+    assert recipe.pairing == PairingConfig(512, 0.1, 0.5)
+    assert recipe.masking == MaskingConfig(0.15, 0.8, 0.1)
+
+
+def test_every_recipe_reads():
+    for name in recipe_names():
+        assert isinstance(read_recipe(name), RecipeSettings)
+
+
+def test_what_is_left_out_has_its_default():
+    recipe = parse_recipe("[training]\nvocab_size = 99", "a.toml")
+    assert recipe == RecipeSettings(training=TrainingConfig(vocab_size=99))
+
+
+def test_every_table_can_be_written():
+    text = "\n".join(f"[{table}]" for table in TABLES)
+    assert parse_recipe(text, "a.toml") == RecipeSettings()
+
+
+def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
+    text = '[training]\nspecial_tokens = ["<a>"]\n[pairing]\nshort_seq_prob = 0'
+    recipe = parse_recipe(text, "a.toml")
+    assert recipe.training.special_tokens == ("<a>",)
+    assert recipe.pairing.short_seq_prob == 0
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("[maskings]", r"a.toml: unknown table \[maskings\].*Did you mean 'masking'"),
+        ("[masking]\nmlm_prob = 0.1", r"unknown key 'mlm_prob' in \[masking\].*'mlm_probability'"),
+        ("unit = 'word'", r"'unit' stands in no table. Put it below \[masking\]"),
+        ("seed = 1", r"Put it below \[pairing\] or \[masking\]"),
+        ("masking = 3", r"unknown table \[masking\]"),
+        ("[masking]\nepochs = 1.5", r"epochs in \[masking\] is 1.5; expected a whole number"),
+        ("[masking]\nepochs = true", "is True; expected a whole number"),
+        ("[masking]\nunit = 'words'", '\'words\'; expected one of "token", "word"'),
+        ("[masking]\nkeep = 'word_starts'", "expected a list of strings"),
+        ("[training]\nlowercase = 1", "expected true or false"),
+        ("[corpus]\nid_column = 3", "expected a string"),
+        ("[corpus]\ntext_column = 3", "expected a string"),
+        ("[masking]\nmlm_probability = 'high'", "expected a number"),
+        (
+            "[masking]\nmlm_probability = 1.5",
+            r"a.toml, table \[masking\]: --mlm-probability is 1.5; expected a probability",
+        ),
+        ("[masking\n", r"a.toml is no TOML: .*line 1"),
+    ],
+)
+def test_a_wrong_recipe_says_where(text, expected):
+    with pytest.raises(ConfigError, match=expected):
+        parse_recipe(text, "a.toml")
+
+
+def test_an_unknown_recipe_names_the_known():
+    with pytest.raises(ConfigError, match=r"expected one of: bert.*Did you mean 'bert'"):
+        read_recipe("bart")
+
+
+def test_a_missing_file(tmp_path):
+    with pytest.raises(ConfigError, match=r"none.toml cannot be read: No such file"):
+        read_recipe_file(tmp_path / "none.toml")
+
+
+def test_a_file_that_is_no_text(tmp_path):
+    (tmp_path / "a.toml").write_bytes(b"\xff")
+    with pytest.raises(ConfigError, match="invalid UTF-8 at byte 0"):
+        read_recipe_file(tmp_path / "a.toml")
