@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
 import pyarrow as pa
 
@@ -132,6 +132,38 @@ def stream_writer(sink: BinaryIO, schema: pa.Schema, tokenizer: Tokenizer) -> St
     """Begin a stream that carries the whole tokenizer."""
     metadata = {**schema.metadata, b"tokenizer.json": tokenizer.json.encode()}
     return StreamWriter(sink, schema.with_metadata(metadata))
+
+
+class Job(Protocol):
+    """What a command does to its rows."""
+
+    @property
+    def record(self) -> Record:
+        """The settings that decide the rows."""
+
+    def fill(self, run: Run, folder: DatasetFolder) -> Made:
+        """Write shards; return their receipts and the results."""
+
+    def stream(self, run: Run, sink: BinaryIO) -> Record:
+        """Write a stream; return the results."""
+
+
+def carry_out(
+    job: Job,
+    identity: Record,
+    target: Target,
+    context: Context,
+    engine: LocalEngine,
+    *,
+    resumable: bool,
+) -> Summary:
+    """Do a job into a folder or a stream."""
+    if isinstance(target, Path):
+        return fill_folder(target, identity, context, engine, job.fill, resumable=resumable)
+    if context.dry_run:
+        return Summary(identity, None, dry_run=True)
+    with stream_run(context, engine) as run:
+        return Summary({**job.record, **job.stream(run, target)}, None)
 
 
 def emit_runs(writer: StreamWriter, runs: Sequence[RowRun]) -> None:

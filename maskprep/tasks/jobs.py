@@ -1,0 +1,237 @@
+"""What each command does to its rows: into a folder's shards, or into a stream.
+
+Every job has a `record` of the settings that decide its rows, `fill` for a folder and, but for the
+whole run, `stream` for a pipe. Both return the results that a manifest or a receipt holds.
+"""
+
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+
+from maskprep.config import MaskingConfig, PairingConfig, ShardConfig, TokenizationConfig
+from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
+from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
+from maskprep.stages.masking import MaskingCounts
+from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.runs import Run as RowRun
+from maskprep.storage.runs import Shuffle
+from maskprep.storage.spool import Spool
+from maskprep.tasks.destinations import DocumentShards, FlatFiles, RunFiles
+from maskprep.tasks.examples import (
+    EpochWriter,
+    Examples,
+    examples_of,
+    examples_of_stream,
+    source_batches,
+)
+from maskprep.tasks.inputs import StageInput
+from maskprep.tasks.pairing import PairingPhase, require_pairable, spool_input
+from maskprep.tasks.plan import Run
+from maskprep.tasks.records import (
+    Record,
+    history_entry,
+    masking_results,
+    pairing_results,
+    shard_record,
+    tokenization_results,
+    tokenizer_record,
+)
+from maskprep.tasks.running import Made, emit_runs, stream_writer
+from maskprep.tasks.tokenization import CorpusText, TokenizationPhase
+from maskprep.tasks.writing import mask_batches, maskings, require_maskable
+
+
+@dataclass(frozen=True)
+class TokenizationJob:
+    """A corpus to documents."""
+
+    text: CorpusText
+    config: TokenizationConfig
+    tokenizer: Tokenizer
+    shards: ShardConfig
+    record: Record
+
+    def _schema(self) -> pa.Schema:
+        columns = documents_schema(self.text.config.id_column)
+        return with_metadata(columns, shard_record(self.record, self.tokenizer))
+
+    def _results(self, totals: Record) -> Record:
+        return {
+            **tokenization_results(totals),
+            "sources": self.text.entries(),
+            "tokenizer": tokenizer_record(self.tokenizer),
+        }
+
+    def fill(self, run: Run, folder: DatasetFolder) -> Made:
+        """Write the documents of each task as shards of their own."""
+        schema = self._schema()
+
+        def part(number: int) -> DocumentShards:
+            stem, rows = f"{number:06d}", self.shards.shard_rows
+            return DocumentShards(str(folder.staged), stem, schema, self.shards.compression, rows)
+
+        totals: Record = {}
+        phase = TokenizationPhase(self.text, self.config, self.tokenizer, folder.tokenizer, part)
+        written = [shard for receipt in phase.run(run, totals) for shard in receipt["shards"]]
+        return written, self._results(totals)
+
+    def stream(self, run: Run, sink: BinaryIO) -> Record:
+        """Write the documents of each task as soon as all before are written."""
+
+        def part(number: int) -> RunFiles:
+            return RunFiles(str(run.scratch / "documents"), f"{number:06d}", None, 0)
+
+        totals: Record = {}
+        writer = stream_writer(sink, self._schema(), self.tokenizer)
+        folder = run.scratch / "tokenizer"
+        phase = TokenizationPhase(self.text, self.config, self.tokenizer, folder, part)
+        for receipt in phase.run(run, totals):
+            emit_runs(writer, [RowRun(**fields) for fields in receipt["runs"]])
+        results = self._results(totals)
+        writer.finish({"history": [history_entry("tokenize", results)]})
+        return results
+
+
+@dataclass(frozen=True)
+class PairingJob:
+    """Documents to sentence pairs."""
+
+    source: StageInput
+    config: PairingConfig
+    shards: ShardConfig
+    record: Record
+    limit: int | None
+    budget: int
+
+    def _schema(self) -> pa.Schema:
+        return with_metadata(EXAMPLES, shard_record(self.record, self.source.tokenizer))
+
+    def _runs(
+        self, run: Run, folder: Path, shuffle: Shuffle | None, counts: Record
+    ) -> Iterator[list[RowRun]]:
+        write_tokenizer_copy(self.source.tokenizer, folder)
+        spools = spool_input(run, self.source, self.limit, self.budget)
+        return PairingPhase(spools, self.config, folder, shuffle).run(run, counts)
+
+    def fill(self, run: Run, folder: DatasetFolder) -> Made:
+        """Write the pairs in global order."""
+        counts: Record = {}
+        shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
+        runs = [one for few in self._runs(run, folder.tokenizer, shuffle, counts) for one in few]
+        examples = Examples(
+            counts["pairs"], self.config.max_seq_length, runs=tuple(runs), shuffle=shuffle
+        )
+        writer = EpochWriter(folder.staged, self._schema(), self.shards, self.config.seed)
+        written, _ = writer.write_all(run, examples, [None])
+        return written, {**pairing_results(counts), **self.source.provenance()}
+
+    def stream(self, run: Run, sink: BinaryIO) -> Record:
+        """Write the pairs in the order of the documents."""
+        counts: Record = {}
+        writer = stream_writer(sink, self._schema(), self.source.tokenizer)
+        for runs in self._runs(run, run.scratch / "tokenizer", None, counts):
+            emit_runs(writer, runs)
+        results = {**pairing_results(counts), **self.source.provenance()}
+        writer.finish({"history": [*results["history"], history_entry("pair", results)]})
+        return results
+
+
+@dataclass(frozen=True)
+class MaskingJob:
+    """Examples to masked examples."""
+
+    source: StageInput
+    config: MaskingConfig
+    shards: ShardConfig
+    record: Record
+    limit: int | None
+
+    def _schema(self) -> pa.Schema:
+        columns = masked_schema(self.config.columns, self.config.keep)
+        return with_metadata(columns, shard_record(self.record, self.source.tokenizer))
+
+    def fill(self, run: Run, folder: DatasetFolder) -> Made:
+        """Write every epoch in an order of its own."""
+        write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
+        if self.source.stream is None:
+            examples = examples_of(self.source, self.limit)
+        else:
+            shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
+            examples = examples_of_stream(run, self.source, self.limit, shuffle)
+        writer = EpochWriter(folder.staged, self._schema(), self.shards, self.config.seed)
+        epochs = maskings(folder.tokenizer, self.source.tokenizer, self.config)
+        written, counts = writer.write_all(run, examples, epochs)
+        return written, {**masking_results(counts), **self.source.provenance()}
+
+    def stream(self, run: Run, sink: BinaryIO) -> Record:
+        """Write every epoch in input order."""
+        folder = run.scratch / "tokenizer"
+        write_tokenizer_copy(self.source.tokenizer, folder)
+        writer = stream_writer(sink, self._schema(), self.source.tokenizer)
+        counts = MaskingCounts()
+        epochs = maskings(folder, self.source.tokenizer, self.config)
+        for masking, batches in source_batches(run, self.source, self.limit, epochs):
+            for batch in mask_batches(batches, masking, counts):
+                writer.write(batch)
+        results = {**masking_results(asdict(counts)), **self.source.provenance()}
+        writer.finish({"history": [*results["history"], history_entry("mask", results)]})
+        return results
+
+
+@dataclass(frozen=True)
+class PreparationJob:
+    """A corpus to masked examples, without writing documents and pairs as data sets."""
+
+    text: CorpusText
+    tokenizer: Tokenizer
+    tokenization: TokenizationConfig
+    pairing: PairingConfig
+    masking: MaskingConfig
+    shards: ShardConfig
+    record: Record
+
+    def fill(self, run: Run, folder: DatasetFolder) -> Made:
+        """Tokenize into spools, pair into runs, mask into shards."""
+        require_maskable(self.tokenizer)
+        budget = require_pairable(self.record, self.tokenizer, self.pairing)
+        spools, tokenized = self._spools(run, folder, budget)
+        examples, paired = self._examples(run, folder, spools)
+        columns = masked_schema(self.masking.columns, self.masking.keep)
+        schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
+        writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed)
+        epochs = maskings(folder.tokenizer, self.tokenizer, self.masking)
+        written, counts = writer.write_all(run, examples, epochs)
+        return written, {
+            **masking_results(counts),
+            "sources": self.text.entries(),
+            "history": [tokenized, paired],
+            "tokenizer": tokenizer_record(self.tokenizer),
+        }
+
+    def _spools(
+        self, run: Run, folder: DatasetFolder, max_tokens: int
+    ) -> tuple[list[Spool], Record]:
+        def part(number: int) -> FlatFiles:
+            return FlatFiles(str(run.scratch / f"spool-{number:05d}"), max_tokens)
+
+        totals: Record = {}
+        phase = TokenizationPhase(
+            self.text, self.tokenization, self.tokenizer, folder.tokenizer, part
+        )
+        spools = [Spool(**receipt["spool"]) for receipt in phase.run(run, totals)]
+        results = {**tokenization_results(totals), "sources": self.text.entries()}
+        return spools, history_entry("tokenize", results)
+
+    def _examples(
+        self, run: Run, folder: DatasetFolder, spools: list[Spool]
+    ) -> tuple[Examples, Record]:
+        counts: Record = {}
+        shuffle = Shuffle(self.masking.seed, 0) if self.shards.shuffle else None
+        phase = PairingPhase(spools, self.pairing, folder.tokenizer, shuffle)
+        runs = tuple(one for few in phase.run(run, counts) for one in few)
+        length = self.pairing.max_seq_length
+        examples = Examples(counts["pairs"], length, runs=runs, shuffle=shuffle)
+        return examples, history_entry("pair", pairing_results(counts))
