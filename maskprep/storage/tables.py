@@ -41,9 +41,10 @@ def read_parquet(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
     with open_stored(path, None if block.spooled else source.num_bytes):
         pass
     try:
-        # Dictionaries stay dictionaries: a few bytes can stand for gigabytes of equal texts.
         with pq.ParquetFile(
-            path, read_dictionary=[rows.config.text_column], page_checksum_verification=True
+            path,
+            read_dictionary=_dictionaries(path, rows.config.text_column),
+            page_checksum_verification=True,
         ) as file:
             yield from _row_groups(file, block, rows)
     except pa.ArrowException as error:
@@ -52,6 +53,14 @@ def read_parquet(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
         if error.errno is not None:
             raise unreadable(path, error) from error
         raise damaged_parquet(source, error) from error
+
+
+def _dictionaries(path: str, column: str) -> list[str]:
+    """Return the text column if it may be read as a dictionary, which no list or struct may."""
+    # A few bytes of a dictionary can stand for gigabytes of equal texts.
+    schema = pq.read_metadata(path).schema
+    leaves = {schema.column(leaf).path for leaf in range(len(schema))}
+    return [column] if column in leaves else []
 
 
 def _row_groups(file: pq.ParquetFile, block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:

@@ -134,6 +134,25 @@ def test_a_column_of_numbers_is_refused(tmp_path):
         read_all([path], CorpusConfig(), tmp_path)
 
 
+@pytest.mark.parametrize(
+    "column",
+    [pa.array([["a", "b"], ["c"]]), pa.array([{"a": "x"}, {"a": "y"}])],
+    ids=["list", "struct"],
+)
+def test_a_nested_column_is_refused(tmp_path, column):
+    path = write(tmp_path / "a.parquet", column)
+    with pytest.raises(ConfigError, match=r"column 'text' holds (list|struct)<.*expected strings"):
+        read_all([path], CorpusConfig(), tmp_path)
+
+
+def test_a_missing_column_of_a_compressed_file_is_named(tmp_path):
+    data = write(tmp_path / "a.parquet", pa.array(["x"])).read_bytes()
+    (tmp_path / "b.parquet.gz").write_bytes(gzip.compress(data))
+    config = CorpusConfig(text_column="body")
+    with pytest.raises(ConfigError, match=r"no column 'body' \(found: text, n\)"):
+        read_all([tmp_path / "b.parquet.gz"], config, tmp_path)
+
+
 @pytest.mark.parametrize("damage", ["cut", "middle", "empty", "text"])
 def test_a_damaged_parquet_file_is_an_error(tmp_path, damage):
     path = write(tmp_path / "a.parquet", [f"text {n}" * 20 for n in range(1000)])
