@@ -1,10 +1,14 @@
 """The pages say what the code does: generated pages, commands, options, errors, links, examples."""
 
 import importlib.util
+import json
 import re
 import shlex
+import subprocess
+import sys
 import tomllib
 from functools import cache
+from importlib import resources
 from pathlib import Path
 from types import ModuleType
 
@@ -75,6 +79,26 @@ def test_every_error_and_exit_code_is_in_the_reference():
         if isinstance(error, type) and issubclass(error, errors.MaskprepError):
             code = "" if error is errors.MaskprepError else f" {error.exit_code}"
             assert f"| `{name}` |{code} |" in page
+
+
+def test_every_key_of_a_manifest_is_in_the_reference(toy_corpus, toy_tokenizer, tmp_path):
+    given = ["--documents", "file", "--tokenizer", toy_tokenizer, "--output", tmp_path / "shards"]
+    command = [sys.executable, "-m", "maskprep", "prepare", toy_corpus, *given]
+    subprocess.run(command, check=True, capture_output=True)
+    manifest = json.loads((tmp_path / "shards" / "manifest.json").read_text())
+    page = (DOCS / "reference" / "manifest.md").read_text()
+    named = set(re.findall(r"`([\w.]+)`", page))
+    assert set(manifest) <= named
+    assert set(manifest["shards"][0]) <= named
+    assert set(manifest["tokenizer"]) <= named
+    for stage in [*manifest["history"], manifest]:
+        for group in ("totals", "rates", "dropped", "changed"):
+            assert {f"{group}.{key}" for key in stage[group]} <= named
+
+
+def test_the_recipe_on_its_page_is_the_recipe():
+    recipe = resources.files("maskprep.recipes").joinpath("bert.toml").read_text("utf-8")
+    assert ("toml", recipe) in _blocks(DOCS / "how-to" / "copy-and-edit-a-recipe.md")
 
 
 def test_every_dependency_is_explained():
