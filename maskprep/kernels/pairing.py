@@ -1,4 +1,4 @@
-"""Cutting documents into chunks, chunks into segments A and B, and laying rows out.
+"""Cutting documents into chunks, and chunks into segments A and B.
 
 A spooled token is a uint32: the id in the low 31 bits, and WORD_START where a word begins.
 A sentence here is what pairs are made of: a sentence of the text, or a piece of a long one.
@@ -14,17 +14,15 @@ WORD_START = np.uint32(0x80000000)
 TOKEN_ID = np.uint32(0x7FFFFFFF)
 
 # Columns of a plan, int64 [pairs, PLAN_COLUMNS].
-DOCUMENT, PLACE, CHUNK, A_START, A_STOP, B_START, B_STOP, IS_RANDOM, B_TARGET, B_RANK = range(10)
-PLAN_COLUMNS = 10
+DOCUMENT, PLACE, A_START, A_STOP, B_START, B_STOP, IS_RANDOM, B_TARGET, B_RANK = range(9)
+PLAN_COLUMNS = 9
 
 # Entries of `plan_pairs`' settings, uint64.
 BUDGET, SHORT_THRESHOLD, RANDOM_THRESHOLD, SEED, DUPLICATE, OTHER_SENTENCES = range(6)
 
 _SEGMENTS = 2
 _SHIFT = np.uint64(32)
-_SLOTS_PER_CHUNK = np.uint64(256)
-_TRIM_A_SLOT = np.uint64(2)
-_TRIM_B_SLOT = np.uint64(129)
+SLOTS_PER_PAIR = np.uint64(256)
 
 
 @kernel("int64(const_int32[::1], const_uint32[::1], int64, int64[::1], int64[::1])")
@@ -135,7 +133,7 @@ def plan_pairs(
         document_ids: int64 [documents], items of the random numbers.
         settings: uint64 [6], see the module's constants; OTHER_SENTENCES is the number of sentences
             in the whole corpus, from which the document's own are taken off.
-        cursor: int64 [5], document, sentence, token, chunk and pair where to go on; updated.
+        cursor: int64 [4], document, sentence, token and pair where to go on; updated.
         plan: int64 [pairs, PLAN_COLUMNS], written in place; segments in tokens.
         counts: int64 [2], documents that gave no pair, tokens that are in no pair; added to.
 
@@ -156,7 +154,7 @@ def plan_pairs(
         while cursor[2] < sentence_offsets[last]:
             if num_pairs == plan.shape[0]:
                 return num_pairs
-            slot = np.uint64(cursor[3]) * _SLOTS_PER_CHUNK
+            slot = np.uint64(cursor[3]) * SLOTS_PER_PAIR
             w0, w1, w2, w3 = draw(settings[SEED], PAIR, settings[DUPLICATE], item, slot)
             target = np.int64(budget)
             if w0 < settings[SHORT_THRESHOLD]:
@@ -173,7 +171,7 @@ def plan_pairs(
                 break
             is_random = w3 < settings[RANDOM_THRESHOLD]
             row = plan[num_pairs]
-            row[DOCUMENT], row[PLACE], row[CHUNK] = document, cursor[4], cursor[3]
+            row[DOCUMENT], row[PLACE] = document, cursor[3]
             row[A_START], row[A_STOP], row[B_START], row[B_STOP] = start, a_stop, a_stop, stop
             row[IS_RANDOM] = np.int64(is_random)
             if is_random:
@@ -184,14 +182,12 @@ def plan_pairs(
             while cursor[1] < last and sentence_offsets[cursor[1] + 1] <= stop:
                 cursor[1] += 1
             cursor[3] += 1
-            cursor[4] += 1
-        if cursor[4] == 0:
+        if cursor[3] == 0:
             counts[0] += 1
         cursor[0] += 1
         cursor[1] = last
         cursor[2] = sentence_offsets[last]
         cursor[3] = 0
-        cursor[4] = 0
     return num_pairs
 
 
@@ -221,168 +217,3 @@ def measure_partners(
             stop += 1
         segments[p, 0] = begin
         segments[p, 1] = sentence_offsets[stop]
-
-
-@device
-def _ones(seed, duplicate, item, slot, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Toss a coin `bits` times; return how many heads."""
-    heads = np.int64(0)
-    while bits > 0:
-        for word in draw(seed, PAIR, duplicate, item, slot):
-            for b in range(min(bits, np.int64(32))):
-                heads += np.int64((word >> np.uint64(b)) & np.uint64(1))
-            bits -= min(bits, np.int64(32))
-        slot += np.uint64(1)
-    return heads
-
-
-@device
-def _trim(tokens, start, stop, num_dropped, heads, segment):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Drop tokens from both ends, and what is left of a word that was cut."""
-    front = start + heads
-    back = stop - (num_dropped - heads)
-    first, last = front, back
-    while first < last and first > start and not tokens[first] & WORD_START:
-        first += 1
-    while last > first and last < stop and not tokens[last] & WORD_START:
-        last -= 1
-    if first == last:  # No word is left whole, so better parts of words than nothing.
-        first, last = front, back
-    segment[0] = first
-    segment[1] = last
-
-
-@kernel(
-    "void(const_uint32[::1], const_int64[::1], const_uint32[::1], const_int64[::1],"
-    " const_int64[::1], const_int64[::1], const_uint64[::1], int64[:, ::1])"
-)
-def trim_pairs(
-    a_tokens: NDArray[np.uint32],
-    a_offsets: NDArray[np.int64],
-    b_tokens: NDArray[np.uint32],
-    b_offsets: NDArray[np.int64],
-    document_ids: NDArray[np.int64],
-    chunks: NDArray[np.int64],
-    settings: NDArray[np.uint64],
-    segments: NDArray[np.int64],
-) -> None:
-    """Shorten pairs that exceed the budget: the longer segment first, each time at a random end.
-
-    Args:
-        a_tokens: uint32 [tokens of A], with WORD_START.
-        a_offsets: int64 [pairs + 1].
-        b_tokens: uint32 [tokens of B].
-        b_offsets: int64 [pairs + 1].
-        document_ids: int64 [pairs], items of the random numbers: A's documents.
-        chunks: int64 [pairs], number of the chunk in its document.
-        settings: uint64 [6], as in `plan_pairs`.
-        segments: int64 [pairs, 4], what is left of A (start, stop) and of B; written in place.
-
-    Source: google-research/bert, truncate_seq_pair.
-    Unlike BERT: the rest of a word that lost tokens goes too, so segments hold whole words.
-    """
-    budget = np.int64(settings[BUDGET])
-    for p in range(chunks.size):
-        length_a = a_offsets[p + 1] - a_offsets[p]
-        length_b = b_offsets[p + 1] - b_offsets[p]
-        excess = max(length_a + length_b - budget, 0)
-        # Dropping from the longer one, B at a tie, first evens the two out.
-        drop_a = min(max(length_a - length_b, 0), excess)
-        drop_b = min(max(length_b - length_a, 0), excess)
-        even = excess - drop_a - drop_b
-        drop_a += even // 2
-        drop_b += even - even // 2
-        slot = np.uint64(chunks[p]) * _SLOTS_PER_CHUNK
-        item = np.uint64(document_ids[p])
-        seed, duplicate = settings[SEED], settings[DUPLICATE]
-        heads_a = _ones(seed, duplicate, item, slot + _TRIM_A_SLOT, drop_a)
-        heads_b = _ones(seed, duplicate, item, slot + _TRIM_B_SLOT, drop_b)
-        _trim(a_tokens, a_offsets[p], a_offsets[p + 1], drop_a, heads_a, segments[p, :2])
-        _trim(b_tokens, b_offsets[p], b_offsets[p + 1], drop_b, heads_b, segments[p, 2:])
-
-
-@device
-def _lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(start, stop):
-        input_ids[t] = np.int32(tokens[i] & TOKEN_ID)
-        word_starts[t] = i == start or (tokens[i] & WORD_START) != 0
-        t += 1
-    return t
-
-
-@device
-def _lay_specials(ids, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(ids.size):
-        input_ids[t] = ids[i]
-        word_starts[t] = True
-        t += 1
-    return t
-
-
-@kernel(
-    "void(const_uint32[::1], const_uint32[::1], int64[:, ::1], const_int32[::1], const_int8[::1],"
-    " const_int64[::1], const_int64[::1], int32[::1], int8[::1], boolean[::1])"
-)
-def lay_out_pairs(
-    a_tokens: NDArray[np.uint32],
-    b_tokens: NDArray[np.uint32],
-    segments: NDArray[np.int64],
-    special_ids: NDArray[np.int32],
-    types: NDArray[np.int8],
-    num_specials: NDArray[np.int64],
-    offsets: NDArray[np.int64],
-    input_ids: NDArray[np.int32],
-    token_type_ids: NDArray[np.int8],
-    word_starts: NDArray[np.bool_],
-) -> None:
-    """Write rows of the form specials, A, specials, B, specials.
-
-    Args:
-        a_tokens: uint32 [tokens of A], with WORD_START.
-        b_tokens: uint32 [tokens of B].
-        segments: int64 [pairs, 4], start and stop of A and of B.
-        special_ids: int32 [special tokens of a row], in order.
-        types: int8 [5], the token type of each of the five parts.
-        num_specials: int64 [3], how many special tokens stand before A, between, and after B.
-        offsets: int64 [pairs + 1] of the rows.
-        input_ids: int32 [tokens of the rows], written in place, as are the next two.
-        token_type_ids: int8 [tokens of the rows].
-        word_starts: bool [tokens of the rows].
-    """
-    between = num_specials[0] + num_specials[1]
-    for p in range(segments.shape[0]):
-        start, stop = offsets[p], offsets[p + 1]
-        t = _lay_specials(special_ids[: num_specials[0]], start, input_ids, word_starts)
-        token_type_ids[start:t] = types[0]
-        start = t
-        t = _lay_segment(a_tokens, segments[p, 0], segments[p, 1], t, input_ids, word_starts)
-        token_type_ids[start:t] = types[1]
-        start = t
-        t = _lay_specials(special_ids[num_specials[0] : between], t, input_ids, word_starts)
-        token_type_ids[start:t] = types[2]
-        start = t
-        t = _lay_segment(b_tokens, segments[p, 2], segments[p, 3], t, input_ids, word_starts)
-        token_type_ids[start:t] = types[3]
-        _lay_specials(special_ids[between:], t, input_ids, word_starts)
-        token_type_ids[t:stop] = types[4]
-
-
-@kernel("void(const_uint32[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
-def copy_segments(
-    tokens: NDArray[np.uint32],
-    segments: NDArray[np.int64],
-    destinations: NDArray[np.int64],
-    gathered: NDArray[np.uint32],
-) -> None:
-    """Copy runs of tokens from where they are spooled to where they are needed.
-
-    Args:
-        tokens: uint32 [spooled tokens].
-        segments: int64 [runs, 2], first token and one past the last.
-        destinations: int64 [runs], where in `gathered` each run begins.
-        gathered: uint32 [gathered tokens], written in place.
-    """
-    for r in range(destinations.size):
-        to = destinations[r]
-        for t in range(segments[r, 0], segments[r, 1]):
-            gathered[to + t - segments[r, 0]] = tokens[t]

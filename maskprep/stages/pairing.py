@@ -16,6 +16,7 @@ from maskprep.config import PairingConfig
 from maskprep.errors import ConfigError
 from maskprep.flat_documents import FlatDocuments, Partners
 from maskprep.kernels import pairing as kernels
+from maskprep.kernels import segments as segment_kernels
 from maskprep.kernels.counter_rng import name_examples, probability_threshold
 from maskprep.list_columns import list_column
 from maskprep.schema import EXAMPLES
@@ -107,7 +108,7 @@ def pair_sentences(
     `maskprep.kernels.pairing`.
     """
     settings = _kernel_settings(negatives.num_sentences, layout, config)
-    cursor = np.zeros(5, np.int64)
+    cursor = np.zeros(4, np.int64)
     unused = np.zeros(2, np.int64)
     plan_rows = max(TOKENS_PER_BATCH // config.max_seq_length, 1)
     plan = np.zeros((plan_rows, kernels.PLAN_COLUMNS), np.int64)
@@ -153,13 +154,13 @@ def _assemble_pairs(
     a_segments = np.ascontiguousarray(plan[:, kernels.A_START : kernels.A_STOP + 1])
     a_offsets = _offsets(a_segments[:, 1] - a_segments[:, 0])
     a_tokens = np.empty(a_offsets[-1], np.uint32)
-    kernels.copy_segments(documents.tokens, a_segments, a_offsets[:-1].copy(), a_tokens)
+    segment_kernels.copy_segments(documents.tokens, a_segments, a_offsets[:-1].copy(), a_tokens)
     b_tokens, b_offsets, b_documents = _gather_b(plan, documents, negatives)
     document_ids = documents.document_ids[plan[:, kernels.DOCUMENT]]
     segments = np.empty((len(plan), 4), np.int64)
-    chunks = np.ascontiguousarray(plan[:, kernels.CHUNK])
-    kernels.trim_pairs(
-        a_tokens, a_offsets, b_tokens, b_offsets, document_ids, chunks, settings, segments
+    places = np.ascontiguousarray(plan[:, kernels.PLACE])
+    segment_kernels.trim_pairs(
+        a_tokens, a_offsets, b_tokens, b_offsets, document_ids, places, settings, segments
     )
     is_random = plan[:, kernels.IS_RANDOM] == 1
     trimmed_b = np.diff(b_offsets) - (segments[:, 3] - segments[:, 2])
@@ -173,7 +174,7 @@ def _assemble_pairs(
     example_ids = np.empty(len(plan), np.int64)
     name_examples(
         document_ids,
-        np.ascontiguousarray(plan[:, kernels.PLACE]),
+        places,
         settings[kernels.DUPLICATE],
         example_ids,
     )
@@ -207,7 +208,9 @@ def _gather_b(
     segments[is_random] = partners.segments
     offsets = _offsets(segments[:, 1] - segments[:, 0])
     tokens = np.empty(offsets[-1], np.uint32)
-    kernels.copy_segments(documents.tokens, segments[~is_random], offsets[:-1][~is_random], tokens)
+    segment_kernels.copy_segments(
+        documents.tokens, segments[~is_random], offsets[:-1][~is_random], tokens
+    )
     negatives.copy(partners, offsets[:-1][is_random], tokens)
     document_ids = np.zeros(len(plan), np.int64)
     document_ids[is_random] = partners.document_ids
@@ -225,7 +228,7 @@ def _lay_out_rows(
     input_ids = np.empty(offsets[-1], np.int32)
     token_type_ids = np.empty(offsets[-1], np.int8)
     word_starts = np.empty(offsets[-1], np.bool_)
-    kernels.lay_out_pairs(
+    segment_kernels.lay_out_pairs(
         a_tokens,
         b_tokens,
         segments,

@@ -17,10 +17,10 @@ from maskprep.errors import ShardError
 from maskprep.flat_documents import FlatDocuments, Partners
 from maskprep.kernels.pairing import (
     WORD_START,
-    copy_segments,
     cut_long_sentences,
     measure_partners,
 )
+from maskprep.kernels.segments import copy_segments
 from maskprep.list_columns import flat_values
 from maskprep.storage.atomic import machine_errors
 

@@ -283,7 +283,7 @@ def test_a_tenth_of_the_pairs_is_short_and_short_targets_are_uniform():
         np.array([0, num_tokens]),
         np.zeros(1, np.int64),
         settings,
-        np.zeros(5, np.int64),
+        np.zeros(4, np.int64),
         plan,
         np.zeros(2, np.int64),
     )
