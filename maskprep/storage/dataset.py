@@ -250,11 +250,21 @@ def _flat_pairs(
     if isinstance(found, dict) and isinstance(wanted, dict):
         for key in sorted(found.keys() | wanted.keys()):
             yield from _flat_pairs(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+    elif _are_named(found) and _are_named(wanted) and len(found) == len(wanted):
+        for before, now in zip(found, wanted, strict=True):
+            yield from _flat_pairs(before, now, f"{name}.{before.get('stage') or before['name']}")
     elif json.dumps(found, sort_keys=True) != json.dumps(wanted, sort_keys=True):
         if isinstance(found, list | dict) or isinstance(wanted, list | dict):
             yield name, ("something else", "this run's")
         else:
             yield name, (found, wanted)
+
+
+def _are_named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Tell whether this is a list of sources or of stages."""
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and ("stage" in entry or "name" in entry) for entry in value
+    )
 
 
 def _to_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value

@@ -151,10 +151,14 @@ def test_a_pipe_of_commands_makes_the_folder_of_the_single_ones(
     text = "\n\n".join(path.read_text() for path in sorted(toy_corpus.iterdir())[:9])
     (tmp_path / "stdin").write_text(text)
     tokenizer = ("--tokenizer", toy_tokenizer, "--workers", "1")
-    run_maskprep("tokenize", tmp_path / "stdin", *tokenizer, "--output", tmp_path / "d", check=True)
     pair = ("pair", "--max-seq-length", "64")
-    run_maskprep(*pair, tmp_path / "d", "--output", tmp_path / "e", check=True)
-    run_maskprep("mask", tmp_path / "e", "--output", tmp_path / "m", check=True)
+    for stage in (
+        ["tokenize", tmp_path / "stdin", *tokenizer, "--output", tmp_path / "d"],
+        [*pair, tmp_path / "d", "--output", tmp_path / "e"],
+        ["mask", tmp_path / "e", "--output", tmp_path / "m"],
+    ):
+        result = CliRunner().invoke(app, [str(one) for one in stage])
+        assert result.exit_code == 0, result.output
 
     documents = run_maskprep("tokenize", *tokenizer, input=text.encode(), check=True)
     assert documents.stderr.decode().startswith("tokenize wrote to standard output\n  rows ")
