@@ -219,7 +219,8 @@ class RunConfig:
     """How a run uses this machine; nothing here changes a byte of the result."""
 
     workers: int = 1
-    memory_bytes: int = 2**30
+    memory_bytes: int | None = None
+    """Most private memory of the run, kept by running fewer workers; None: as they need."""
     temp_dir: str | None = None
     overwrite: bool = False
 
@@ -231,5 +232,8 @@ class RunConfig:
         """
         _require(self.workers >= 1, "workers", self.workers, "at least 1")
         _require(
-            self.memory_bytes >= 1, "memory", self.memory_bytes, "an amount like 512MiB or 2GiB"
+            self.memory_bytes is None or self.memory_bytes >= 1,
+            "memory",
+            self.memory_bytes,
+            "an amount like 512MiB or 2GiB",
         )

@@ -167,13 +167,13 @@ class MachineOptions:
         _machine(metavar="N", help="Processes.", show_default="all available cores"),
     ] = _available_cores()
     memory_bytes: Annotated[
-        int,
+        int | None,
         _machine(
             "--memory",
             metavar="SIZE",
             parser=parse_size,
-            help="Most private memory of the run.",
-            show_default="1GiB",
+            help="Most private memory of the run, kept by running fewer workers; "
+            "1GiB is enough for two.",
         ),
     ] = RunConfig.memory_bytes
     temp_dir: Annotated[
