@@ -2,14 +2,21 @@
 
 import collections
 import importlib.util
+import os
 import pydoc_data.topics
 import re
 import string
 from pathlib import Path
 
+import hypothesis
 import pytest
 import tokenizers
 from tokenizers import models, normalizers, pre_tokenizers, processors
+
+# A change is judged by the same examples on every machine; at a desk they vary from run to run.
+hypothesis.settings.register_profile("ci", derandomize=True, deadline=None)
+if os.environ.get("CI"):
+    hypothesis.settings.load_profile("ci")
 
 SHARED_DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 SPECIAL_TOKENS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]

@@ -140,15 +140,14 @@ def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thr
 
 
 def cut_long_sentences(sentences, max_tokens):
-    """Cut each sentence that is too long near even parts: at a word border, if one is near."""
+    """Cut each sentence that is too long near even parts: at a word border, if there is one."""
     pieces = []
     for whole in sentences:
         rest = whole
         while len(rest) > max_tokens:
             num_parts = -(-len(rest) // max_tokens)
             even = len(rest) // num_parts
-            nearest = range((even + 1) // 2, min(2 * even - (even + 1) // 2, max_tokens) + 1)
-            borders = [t for t in nearest if rest[t][1]]
+            borders = [t for t in range(1, max_tokens + 1) if rest[t][1]]
             cut = min(borders, key=lambda t: abs(t - even), default=even)
             pieces.append(rest[:cut])
             rest = rest[cut:]

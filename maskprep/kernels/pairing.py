@@ -35,13 +35,13 @@ def cut_long_sentences(
 ) -> int:
     """Cut sentences that are longer than `max_tokens` into pieces of about equal length.
 
-    A cut falls on the word border nearest to the even one, or inside a word that is too long.
+    A cut falls on the word border nearest to the even one, or inside a word over max_tokens.
 
     Args:
         sentence_lengths: int32 [sentences], sums to the number of tokens.
         tokens: uint32 [tokens], with WORD_START.
         max_tokens: at least 1.
-        piece_lengths: int64 [at least tokens / max_tokens * 4 + sentences], written in place.
+        piece_lengths: int64 [at least 4 * (tokens / max_tokens + sentences)], written in place.
         counts: int64 [1], sentences that were cut; added to.
 
     Returns:
@@ -56,9 +56,10 @@ def cut_long_sentences(
         while remaining > max_tokens:
             even = remaining // ((remaining + max_tokens - 1) // max_tokens)
             cut = even
-            # Looking no further than half a piece keeps the number of pieces bounded.
-            for distance in range(even - (even + 1) // 2 + 1):
-                if tokens[start + even - distance] & WORD_START:
+            # A piece much shorter than the even one ends before a long word, so that no two such
+            # pieces follow each other: there are at most four pieces for every max_tokens.
+            for distance in range(max_tokens):
+                if distance < even and tokens[start + even - distance] & WORD_START:
                     cut = even - distance
                     break
                 if even + distance <= max_tokens and tokens[start + even + distance] & WORD_START:

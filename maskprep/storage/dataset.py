@@ -32,6 +32,7 @@ CARD = """\
 configs:
 - config_name: default
   data_files: data/*.parquet
+  version: 1.0.{number}
 ---
 
 # {title}
@@ -109,6 +110,7 @@ class DatasetFolder:
                 self._forget_work()
                 yield True
             else:
+                self._restart_if_moved()
                 with machine_errors(self.path):
                     self.journal.mkdir(parents=True, exist_ok=True)
                     self.staged.mkdir(parents=True, exist_ok=True)
@@ -123,6 +125,17 @@ class DatasetFolder:
                         self._forget_run()
                     raise
                 self._forget_work()
+
+    def _restart_if_moved(self) -> None:
+        """Forget receipts whose files lie elsewhere: the folder or --temp-dir has another path."""
+        place = self.work / "place"
+        here = str(self.scratch.resolve())
+        if place.exists() and place.read_text() != here:
+            with machine_errors(self.work):
+                for folder in (self.journal, self.staged, self.scratch):
+                    shutil.rmtree(folder, ignore_errors=True)
+        with machine_errors(place):
+            place.write_text(here)
 
     def _forget_work(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
@@ -206,9 +219,19 @@ class DatasetFolder:
                     stray.unlink()
             sync_folder(self.data)
         with atomic_file(self.path / "README.md") as file:
-            file.write(CARD.format(title=title).encode())
+            file.write(CARD.format(title=title, number=_content_number(manifest)).encode())
         with atomic_file(self.manifest) as file:
             file.write(_to_json(manifest))
+
+
+def _content_number(manifest: Mapping[str, Any]) -> int:
+    """Return a number that changes with the shards.
+
+    `datasets` caches a folder by its name and the version in its card: without one it would serve
+    the rows of an older data set of the same name.
+    """
+    hashes = "".join(shard["sha256"] for shard in manifest["shards"])
+    return int(hashlib.sha256(hashes.encode()).hexdigest()[:8], 16)
 
 
 def shard_entry(shard: Shard, number: int) -> dict[str, Any]:

@@ -125,7 +125,7 @@ def _piece_lengths(
     lengths, offsets = flat_values(batch.column("sentence_lengths"))
     if lengths.size == 0 or lengths.max() <= max_tokens:
         return lengths.astype(np.int64), offsets
-    pieces = np.empty(tokens.size // max_tokens * 4 + lengths.size, np.int64)
+    pieces = np.empty(4 * (tokens.size // max_tokens + lengths.size), np.int64)
     num_pieces = cut_long_sentences(lengths, tokens, max_tokens, pieces, cut)
     pieces = pieces[:num_pieces]
     _, token_offsets = flat_values(batch.column("input_ids"))

@@ -160,6 +160,15 @@ def test_a_run_broken_off_while_names_are_given_goes_on(
     assert data_of(output) == data_of(prepared)
 
 
+def test_a_run_whose_folder_moved_starts_over(prepared, toy_corpus, toy_tokenizer, tmp_path):
+    context = replace(ONE_WORKER, progress=InterruptAfter(8))
+    with pytest.raises(BrokenOffError):
+        prepare(toy_corpus, toy_tokenizer, tmp_path / "before", context=context)
+    (tmp_path / "before").rename(tmp_path / "out")
+    prepare(toy_corpus, toy_tokenizer, tmp_path / "out")
+    assert data_of(tmp_path / "out") == data_of(prepared)
+
+
 def test_a_finished_folder_is_found_finished(prepared, toy_corpus, toy_tokenizer):
     before = (prepared / "manifest.json").stat().st_mtime_ns
     assert prepare(toy_corpus, toy_tokenizer, prepared).finished_before

@@ -3,6 +3,7 @@
 import itertools
 import tempfile
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
 import naive
@@ -30,7 +31,8 @@ LAYOUTS = {
 }
 CASES = settings(deadline=None, max_examples=60)
 
-WORDS = st.integers(1, 6)
+LONGEST_WORD = 6
+WORDS = st.integers(1, LONGEST_WORD)
 SENTENCES = st.lists(WORDS, min_size=1, max_size=5)
 CORPORA = st.lists(st.lists(SENTENCES, max_size=6), min_size=1, max_size=5)
 CONFIGS = st.builds(
@@ -236,18 +238,12 @@ def test_no_row_is_too_long_and_no_segment_is_empty(corpus, config):
 @CASES
 @given(corpus=CORPORA, config=CONFIGS)
 def test_segments_hold_whole_words_unless_no_word_fits(corpus, config):
-    budget = config.max_seq_length - 3
-    documents = [naive.cut_long_sentences(document, budget) for document in number_tokens(corpus)]
-    # Where a word or, in a word that is too long, a piece of a sentence begins.
-    borders = {
-        sentence[t][0]
-        for document in documents
-        for sentence in document
-        for t in range(len(sentence))
-        if t == 0 or sentence[t][1]
-    }
-    last = sum(len(sentence) for document in documents for sentence in document) + FIRST_ID
-    borders.add(last)
+    # Only a word longer than the budget is cut: such sentences have another test.
+    config = replace(config, max_seq_length=max(config.max_seq_length, LONGEST_WORD + 3))
+    documents = number_tokens(corpus)
+    sentences = [sentence for document in documents for sentence in document]
+    borders = {token for sentence in sentences for token, begins in sentence if begins}
+    borders.add(sum(map(len, sentences)) + FIRST_ID)
     rows, _ = pair_corpus(number_tokens(corpus), config, LAYOUTS["bert"])
     for row in rows:
         for segment in segments_of(row):
@@ -268,7 +264,7 @@ def test_long_sentences_are_cut_as_the_twin_cuts_them(sentences, max_tokens, dat
     tokens = np.array(
         [token | begins << 31 for sentence in document for token, begins in sentence], np.uint32
     )
-    room = tokens.size // max_tokens * 4 + lengths.size
+    room = 4 * (tokens.size // max_tokens + lengths.size)
     pieces, cut = np.full(room + 1, -1, np.int64), np.zeros(1, np.int64)
     num_pieces = kernels.cut_long_sentences(lengths, tokens, max_tokens, pieces, cut)
     expected = [len(piece) for piece in naive.cut_long_sentences(document, max_tokens)]
