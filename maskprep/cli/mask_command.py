@@ -47,4 +47,4 @@ def mask_command(
     rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
     with run_context(machine, report, dry_run=dry_run) as context:
         summary = pipeline.mask_dataset(rows, config, shard_config, target, context)
-    report_run(summary, report, to_stderr=goes_to_stdout(output))
+    report_run("mask", summary, report, to_stderr=goes_to_stdout(output))

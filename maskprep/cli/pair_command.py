@@ -52,4 +52,4 @@ def pair_command(
     rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
     with run_context(machine, report, dry_run=dry_run) as context:
         summary = pipeline.pair_documents(rows, config, shard_config, target, context)
-    report_run(summary, report, to_stderr=goes_to_stdout(output))
+    report_run("pair", summary, report, to_stderr=goes_to_stdout(output))

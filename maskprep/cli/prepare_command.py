@@ -80,7 +80,7 @@ def prepare_command(
             summary = _prepare(names, settings, loaded, folder, run)
         else:
             summary = _prepare_in_stages(names, settings, loaded, folder, Path(keep_stages), run)
-    report_run(summary, report, raw=True)
+    report_run("prepare", summary, report)
 
 
 def _read_settings(recipe: str | None, config: str | None) -> RecipeSettings:

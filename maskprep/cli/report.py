@@ -80,33 +80,35 @@ def print_lines(console: Console, title: str, lines: list[Line]) -> None:
         console.print(line, soft_wrap=True)
 
 
+RAW_INPUT = ("tokenize", "prepare")
+"""Commands whose inputs are raw text, not shards."""
+
+
 def report_run(
-    summary: "Summary", options: ReportOptions, *, to_stderr: bool = False, raw: bool = False
+    command: str, summary: "Summary", options: ReportOptions, *, to_stderr: bool = False
 ) -> None:
     """Report a stage or a whole run.
 
     Args:
+        command: that was run.
         summary: what the pipeline returned.
         options: whether anything may be said.
         to_stderr: because data takes standard output.
-        raw: the inputs are raw text, not shards.
     """
     if options.quiet and not summary.dry_run:
         return
     console = open_console(to_stderr=to_stderr and not summary.dry_run)
     manifest = summary.manifest
     place = "standard output" if summary.output is None else printable(str(summary.output))
-    stage = str(manifest["stage"])
     if summary.dry_run:
-        print_lines(
-            console, f"{stage} to {place}: nothing written", dry_run_lines(manifest, raw=raw)
-        )
+        planned = dry_run_lines(manifest, raw=command in RAW_INPUT)
+        print_lines(console, f"{command} to {place}: nothing written", planned)
         return
     if summary.finished_before:
         console.print(Text(f"{place} is complete already; nothing to do.", "bold"), soft_wrap=True)
     lines = [*_made(manifest), *counted_lines(manifest), *_ignored(summary.ignored)]
     wrote = "wrote to" if summary.output is None else "wrote"
-    title = f"{stage}: {place}" if summary.finished_before else f"{stage} {wrote} {place}"
+    title = f"{command}: {place}" if summary.finished_before else f"{command} {wrote} {place}"
     print_lines(console, title, lines)
     for hint in hints_of(manifest):
         console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)

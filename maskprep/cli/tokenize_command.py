@@ -46,4 +46,4 @@ def tokenize_command(
     with run_context(machine, report, dry_run=dry_run) as context:
         shard_config = settings_from(ShardConfig, shards)
         summary = pipeline.tokenize_corpus(rows, loaded, shard_config, target, context)
-    report_run(summary, report, to_stderr=goes_to_stdout(output), raw=True)
+    report_run("tokenize", summary, report, to_stderr=goes_to_stdout(output))
