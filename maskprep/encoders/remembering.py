@@ -26,6 +26,8 @@ PORTION_BYTES = 2**20
 MAX_CHUNKS = 2**19
 """Known chunks above which all are forgotten, so that memory stays bounded."""
 
+CHUNKS_TOGETHER = 256
+
 _TABLE_SLOTS = 2**22
 
 
@@ -138,7 +140,7 @@ class RememberingEncoder:
             self._forget()
         known = int(self._num_chunks[0])
         used = int(self._places[known])
-        if self._arena.size < used + num_bytes:
+        if self._arena.size < used + 2 * num_bytes:
             self._arena = np.append(
                 self._arena[:used], np.empty(used + 4 * PORTION_BYTES, np.uint8)
             )
@@ -164,12 +166,19 @@ class RememberingEncoder:
         if num_chunks == known:
             return
         places = self._places[known : num_chunks + 1]
-        new = self._reference.encode_lines(self._arena, places[:-1], places[1:])
+        # Chunks that a space may part are encoded many at a time: calls cost more than words.
+        together = 1 if self._kind == BYTE_LEVEL else CHUNKS_TOGETHER
+        firsts = places[:-1:together]
+        lasts = np.append(places[together:-1:together], places[-1]) - 1
+        new = self._reference.encode_lines(self._arena, firsts.copy(), lasts)
+        starts = new.starts + np.repeat(firsts, np.diff(new.offsets))
+        chunks = np.searchsorted(places, starts, side="right") - 1
+        lengths = np.bincount(chunks, minlength=places.size - 1)
         self._token_offsets = np.append(
-            self._token_offsets, self._token_offsets[-1] + new.offsets[1:]
+            self._token_offsets, self._token_offsets[-1] + np.cumsum(lengths)
         )
         self._ids = np.append(self._ids, new.ids)
-        self._starts = np.append(self._starts, new.starts)
+        self._starts = np.append(self._starts, (starts - places[chunks]).astype(np.int32))
         self._words = np.append(self._words, new.word_starts)
 
     def _lay(self, occurrences: NDArray[np.int32], line_offsets: NDArray[np.int64]) -> EncodedLines:

@@ -83,14 +83,16 @@ def _remember(text, start, stop, table, places, arena, num_chunks):  # type: ign
     while table[slot] != 0:
         number = np.int64(table[slot]) - 1
         place = places[number]
-        if places[number + 1] - place == length and _equal_bytes(text, start, length, arena, place):
+        is_as_long = places[number + 1] - place == length + 1  # A space stands behind each chunk.
+        if is_as_long and _equal_bytes(text, start, length, arena, place):
             return number
         slot = (slot + 1) & (table.size - 1)
     number = num_chunks[0]
     place = places[number]
     for b in range(length):
         arena[place + b] = text[start + b]
-    places[number + 1] = place + length
+    arena[place + length] = _SPACE
+    places[number + 1] = place + length + 1
     table[slot] = number + 1
     num_chunks[0] = number + 1
     return number
@@ -119,8 +121,9 @@ def number_chunks(
         kind: BERT, BERT_IDEOGRAPHS or BYTE_LEVEL.
         table: int32 [a power of two, more than twice the chunks], number + 1 of each known chunk
             at its hash, 0 where free; updated, as are the next three.
-        places: int64 [chunks + 1], where each known chunk begins in the arena, and where it ends.
-        arena: uint8 [bytes], the known chunks.
+        places: int64 [chunks + 1], where each known chunk begins in the arena, and where the next
+            one will.
+        arena: uint8 [bytes], the known chunks, each with a space behind it.
         num_chunks: int64 [1].
         occurrences: int32 [chunks of the lines, 2], number of each and its first byte in the line;
             written in place.

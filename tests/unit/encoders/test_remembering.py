@@ -77,6 +77,14 @@ def test_any_lines_are_encoded_as_by_the_library(tokenizer_name, request):
     check()
 
 
+def test_no_chunk_is_encoded_twice(word_piece, monkeypatch):
+    ours = encoder_for(word_piece)
+    lines = ["the cat and the dog", "the dog and the file", "a file"]
+    ours.encode_lines(*flat(lines))
+    monkeypatch.setattr(ReferenceEncoder, "encode_lines", None)  # Not to be called again.
+    assert ours.encode_lines(*flat(["a dog and a cat"])).ids.size >= 5
+
+
 def test_a_full_memory_is_forgotten_and_long_lines_are_not_kept(word_piece, monkeypatch):
     monkeypatch.setattr(remembering, "MAX_CHUNKS", 10)
     monkeypatch.setattr(remembering, "PORTION_BYTES", 50)
