@@ -27,9 +27,12 @@ def guarded(origin: str, call: Callable[[], R]) -> R:
     """
     try:
         return call()
-    except (KeyboardInterrupt, SystemExit, MemoryError):
+    except MemoryError:
         raise
-    except BaseException as error:  # PanicException is no Exception.
+    except BaseException as error:
+        # A Rust panic is no Exception; nor are Ctrl-C and SIGTERM, which are no fault of the file.
+        if not isinstance(error, Exception) and type(error).__name__ != "PanicException":
+            raise
         reason = " ".join(str(error).split())[:200]
         raise TokenizerError(
             f"{origin} is no tokenizer that the tokenizers library {tokenizers.__version__} can "

@@ -14,6 +14,7 @@ from maskprep.encoders.loading import (
     tokenizer_from_json,
     write_tokenizer_copy,
 )
+from maskprep.encoders.vocabularies import guarded
 from maskprep.errors import TokenizerError
 
 SPECIALS = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
@@ -345,3 +346,16 @@ def test_a_file_too_large_to_be_a_tokenizer_is_not_read(tmp_path):
         file.truncate(2**40)
     with pytest.raises(TokenizerError, match=r"has 1,099,511,627,776 bytes; expected"):
         load_tokenizer(str(path))
+
+
+class Terminated(BaseException):
+    """As the command line raises it at SIGTERM."""
+
+
+@pytest.mark.parametrize("stop", [Terminated, KeyboardInterrupt, MemoryError])
+def test_a_stop_while_loading_is_no_fault_of_the_file(stop):
+    def interrupted():
+        raise stop
+
+    with pytest.raises(stop):
+        guarded("t.json", interrupted)
