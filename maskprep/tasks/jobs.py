@@ -6,7 +6,6 @@ whole run, `stream` for a pipe. Both return the results that a manifest or a rec
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -28,7 +27,7 @@ from maskprep.tasks.examples import (
     source_batches,
 )
 from maskprep.tasks.inputs import StageInput
-from maskprep.tasks.pairing import PairingPhase, require_pairable, spool_input
+from maskprep.tasks.pairing import PairingPhase, pair_layout, require_pairable, spool_input
 from maskprep.tasks.plan import Run
 from maskprep.tasks.records import (
     Record,
@@ -109,18 +108,17 @@ class PairingJob:
     def _schema(self) -> pa.Schema:
         return with_metadata(EXAMPLES, shard_record(self.record, self.source.tokenizer))
 
-    def _runs(
-        self, run: Run, folder: Path, shuffle: Shuffle | None, counts: Record
-    ) -> Iterator[list[RowRun]]:
-        write_tokenizer_copy(self.source.tokenizer, folder)
+    def _runs(self, run: Run, shuffle: Shuffle | None, counts: Record) -> Iterator[list[RowRun]]:
         spools = spool_input(run, self.source, self.limit, self.budget)
-        return PairingPhase(spools, self.config, folder, shuffle).run(run, counts)
+        layout = pair_layout(self.source.tokenizer)
+        return PairingPhase(spools, self.config, layout, shuffle).run(run, counts)
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write the pairs in global order."""
+        write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         counts: Record = {}
         shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
-        runs = [one for few in self._runs(run, folder.tokenizer, shuffle, counts) for one in few]
+        runs = [one for few in self._runs(run, shuffle, counts) for one in few]
         examples = Examples(
             counts["pairs"], self.config.max_seq_length, runs=tuple(runs), shuffle=shuffle
         )
@@ -132,7 +130,7 @@ class PairingJob:
         """Write the pairs in the order of the documents."""
         counts: Record = {}
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
-        for runs in self._runs(run, run.scratch / "tokenizer", None, counts):
+        for runs in self._runs(run, None, counts):
             emit_runs(writer, runs)
         results = {**pairing_results(counts), **self.source.provenance()}
         writer.finish({"history": [*results["history"], history_entry("pair", results)]})
@@ -162,17 +160,15 @@ class MaskingJob:
             shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
             examples = examples_of_stream(run, self.source, self.limit, shuffle)
         writer = EpochWriter(folder.staged, self._schema(), self.shards, self.config.seed)
-        epochs = maskings(folder.tokenizer, self.source.tokenizer, self.config)
+        epochs = maskings(self.source.tokenizer, self.config)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {**masking_results(counts), **self.source.provenance()}
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
         """Write every epoch in input order."""
-        folder = run.scratch / "tokenizer"
-        write_tokenizer_copy(self.source.tokenizer, folder)
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
         counts = MaskingCounts()
-        epochs = maskings(folder, self.source.tokenizer, self.config)
+        epochs = maskings(self.source.tokenizer, self.config)
         for masking, batches in source_batches(run, self.source, self.limit, epochs):
             for batch in mask_batches(batches, masking, counts):
                 writer.write(batch)
@@ -198,11 +194,11 @@ class PreparationJob:
         require_maskable(self.tokenizer)
         budget = require_pairable(self.record, self.tokenizer, self.pairing)
         spools, tokenized = self._spools(run, folder, budget)
-        examples, paired = self._examples(run, folder, spools)
+        examples, paired = self._examples(run, spools)
         columns = masked_schema(self.masking.columns, self.masking.keep)
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
         writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed)
-        epochs = maskings(folder.tokenizer, self.tokenizer, self.masking)
+        epochs = maskings(self.tokenizer, self.masking)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {
             **masking_results(counts),
@@ -225,12 +221,10 @@ class PreparationJob:
         results = {**tokenization_results(totals), "sources": self.text.entries()}
         return spools, history_entry("tokenize", results)
 
-    def _examples(
-        self, run: Run, folder: DatasetFolder, spools: list[Spool]
-    ) -> tuple[Examples, Record]:
+    def _examples(self, run: Run, spools: list[Spool]) -> tuple[Examples, Record]:
         counts: Record = {}
         shuffle = Shuffle(self.masking.seed, 0) if self.shards.shuffle else None
-        phase = PairingPhase(spools, self.pairing, folder.tokenizer, shuffle)
+        phase = PairingPhase(spools, self.pairing, pair_layout(self.tokenizer), shuffle)
         runs = tuple(one for few in phase.run(run, counts) for one in few)
         length = self.pairing.max_seq_length
         examples = Examples(counts["pairs"], length, runs=runs, shuffle=shuffle)

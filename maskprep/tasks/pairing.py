@@ -10,7 +10,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.config import PairingConfig
-from maskprep.encoders.loading import Tokenizer, load_tokenizer
+from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import ConfigError
 from maskprep.schema import DOCUMENTS
 from maskprep.stages.pairing import (
@@ -153,7 +153,7 @@ class PairingTask:
 
     corpus_index: str
     place: int
-    tokenizer_folder: str
+    layout: PairLayout
     config: PairingConfig
     destination: RunFiles
 
@@ -170,7 +170,7 @@ def pair_spool(task: PairingTask) -> Receipt:
     pairs = pair_sentences(
         corpus.documents(task.place),
         corpus,
-        pair_layout(load_tokenizer(task.tokenizer_folder)),
+        task.layout,
         task.config,
         counts,
     )
@@ -184,7 +184,7 @@ class PairingPhase:
 
     spools: Sequence[Spool]
     config: PairingConfig
-    tokenizer_folder: Path
+    layout: PairLayout
     shuffle: Shuffle | None
 
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
@@ -203,7 +203,7 @@ class PairingPhase:
             PairingTask(
                 str(index),
                 place,
-                str(self.tokenizer_folder),
+                self.layout,
                 self.config,
                 RunFiles(str(run.scratch / "pairs"), f"{place:05d}", self.shuffle, run_rows),
             )

@@ -2,13 +2,12 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
-from functools import lru_cache
 from pathlib import Path
 
 import pyarrow as pa
 
 from maskprep.config import Compression, MaskingConfig
-from maskprep.encoders.loading import Tokenizer, load_tokenizer
+from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
 from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
@@ -63,30 +62,17 @@ def sort_phase(run: Run, portions: Sequence[Rows], shuffle: Shuffle, run_rows: i
 class Masking:
     """How the rows of a shard are masked."""
 
-    tokenizer_folder: str
-    fingerprint: str
+    vocabulary: MaskingVocabulary
     config: MaskingConfig
     epoch: int
 
 
-@lru_cache(maxsize=2)
-def masking_vocabulary(tokenizer_folder: str, _fingerprint: str) -> MaskingVocabulary:
-    """Return what masking has to know of a tokenizer.
-
-    Raises:
-        TokenizerError: the tokenizer has no mask token, or nothing to replace tokens with.
-    """
-    tokenizer = load_tokenizer(tokenizer_folder)
-    return MaskingVocabulary(
+def maskings(tokenizer: Tokenizer, config: MaskingConfig) -> list[Masking]:
+    """Return the maskings of all epochs."""
+    vocabulary = MaskingVocabulary(
         tokenizer.role_id("mask"), tokenizer.maskable, tokenizer.replacement_pool
     )
-
-
-def maskings(folder: Path, tokenizer: Tokenizer, config: MaskingConfig) -> list[Masking]:
-    """Return the maskings of all epochs."""
-    return [
-        Masking(str(folder), tokenizer.fingerprint, config, epoch) for epoch in range(config.epochs)
-    ]
+    return [Masking(vocabulary, config, epoch) for epoch in range(config.epochs)]
 
 
 def require_maskable(tokenizer: Tokenizer) -> None:
@@ -136,9 +122,8 @@ def mask_batches(
     if masking is None:
         yield from batches
         return
-    vocabulary = masking_vocabulary(masking.tokenizer_folder, masking.fingerprint)
     for batch in batches:
-        yield mask_examples(batch, vocabulary, masking.config, masking.epoch, counts)
+        yield mask_examples(batch, masking.vocabulary, masking.config, masking.epoch, counts)
 
 
 @dataclass(frozen=True)
