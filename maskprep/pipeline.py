@@ -21,7 +21,7 @@ from maskprep.errors import ConfigError
 from maskprep.schema import DOCUMENTS, EXAMPLES
 from maskprep.stages.masking import check_kept_columns
 from maskprep.storage.dataset import DatasetFolder
-from maskprep.tasks.inputs import InputRequest, open_stage_input
+from maskprep.tasks.inputs import InputRequest, open_stage_input, spare_inputs
 from maskprep.tasks.jobs import MaskingJob, PairingJob, PreparationJob, TokenizationJob
 from maskprep.tasks.pairing import require_pairable
 from maskprep.tasks.plan import Run
@@ -78,6 +78,7 @@ def tokenize_corpus(
     corpus: Corpus, tokenizer: Tokenizer, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn a corpus into documents."""
+    spare_inputs(corpus.inputs, target)
     with start_engine(context) as engine:
         text = survey_corpus(corpus.inputs, corpus.config, engine, context.progress)
         record = tokenization_record(corpus.config, corpus.tokenization)
@@ -95,6 +96,7 @@ def pair_documents(
     request = InputRequest(
         rows.inputs, "tokenize", DOCUMENTS, rows.tokenizer, rows.roles, context.stdin
     )
+    spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
     budget = require_pairable(source.record, source.tokenizer, config)
     record = next_record(source.record, "pair", config, rows.limit)
@@ -110,6 +112,7 @@ def mask_dataset(
 ) -> Summary:
     """Turn examples into masked examples."""
     request = InputRequest(rows.inputs, "pair", EXAMPLES, rows.tokenizer, rows.roles, context.stdin)
+    spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
     check_kept_columns(config, EXAMPLES)
     require_maskable(source.tokenizer)
@@ -152,6 +155,7 @@ def prepare_corpus(
         ConfigError: standard input would have to be read twice.
     """
     check_kept_columns(recipe.masking, EXAMPLES)
+    spare_inputs(inputs, output)
     record = tokenization_record(recipe.corpus, recipe.tokenization)
     record = next_record(record, "pair", recipe.pairing, None)
     record = next_record(record, "mask", recipe.masking, None)

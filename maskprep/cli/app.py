@@ -27,6 +27,25 @@ from maskprep.errors import MachineError, MaskprepError
 CLOSED_READER = 128 + 13
 """Exit code when whoever reads the output has gone: what a shell reports of SIGPIPE."""
 
+_SPACE = "Free some space, or write somewhere else"
+_PERMISSION = "Ask for permission, or choose another file or folder"
+_LIMIT = "Lower --workers, or raise the limits that ulimit shows"
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: _SPACE,
+    errno.EIO: _SPACE,
+    errno.EROFS: _SPACE,
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.ENAMETOOLONG: "Choose a shorter name",
+    errno.ELOOP: "Check the symbolic links",
+    errno.EMFILE: _LIMIT,
+    errno.ENFILE: _LIMIT,
+    errno.EAGAIN: _LIMIT,
+}
+"""What the user can do where the system refuses something that no stage expected."""
+
 app = typer.Typer(
     name="maskprep",
     help="Turns raw text into Parquet shards for masked-language-model pretraining.",
@@ -89,11 +108,12 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             _forget_output()
             raise typer.Exit(CLOSED_READER) from None
         except OSError as error:
-            if error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO, errno.EROFS):
+            advice = _ADVICE.get(error.errno or 0)
+            if advice is None:
                 raise
             _forget_output()
             place = error.filename or "the output"
-            _say(f"error: {place}: {error.strerror}. Free some space, or write somewhere else.")
+            _say(f"error: {place}: {error.strerror}. {advice}.")
             raise typer.Exit(MachineError.exit_code) from None
 
     return run

@@ -63,12 +63,18 @@ class DatasetFolder:
 
         Raises:
             ShardError: the file is no manifest.
+            MachineError: it cannot be read.
         """
         try:
             manifest: dict[str, Any] = json.loads(self.manifest.read_bytes())
         except FileNotFoundError:
             return None
-        except (ValueError, OSError) as error:
+        except OSError as error:
+            raise MachineError(
+                f"{self.manifest}: cannot be read ({error.strerror}). Check its permissions and "
+                f"the disk."
+            ) from None
+        except ValueError as error:
             raise ShardError(
                 f"{self.manifest}: not a manifest ({error}). Make the data set again."
             ) from None

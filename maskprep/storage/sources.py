@@ -154,7 +154,7 @@ def _suggestion(path: Path) -> str:
 
 
 def _below(folder: Path, config: CorpusConfig) -> FoundSources:
-    if (folder / "manifest.json").is_file() and (folder / "data").is_dir():
+    if _is_data_set(folder):
         raise ConfigError(
             f"{folder} is a data set made by maskprep, not raw text. Give the raw text here, or "
             f"hand the folder to the stage that follows, 'maskprep pair', 'mask' or 'inspect'."
@@ -182,11 +182,22 @@ def _walk(folder: Path, ignored: list[str]) -> Iterator[Path]:
 
     for parent, folders, files in os.walk(folder, onerror=refuse):
         visible = sorted(name for name in folders if not name.startswith("."))
-        # A linked folder can lead in a circle, or to the same files again.
-        linked = [name for name in visible if Path(parent, name).is_symlink()]
-        ignored.extend(str(Path(parent, name)) for name in linked)
-        folders[:] = [name for name in visible if name not in linked]
+        passed = [name for name in visible if _is_no_corpus(Path(parent, name))]
+        ignored.extend(str(Path(parent, name)) for name in passed)
+        folders[:] = [name for name in visible if name not in passed]
         yield from (Path(parent, name) for name in sorted(files) if not name.startswith("."))
+
+
+def _is_no_corpus(folder: Path) -> bool:
+    # A linked folder can lead in a circle, or to the same files again; what maskprep wrote below
+    # the corpus, finished or not, must not become part of it.
+    if folder.is_symlink() or (folder / ".work").is_dir() or _is_data_set(folder):
+        return True
+    return (folder / "tokenizer.json").is_file()
+
+
+def _is_data_set(folder: Path) -> bool:
+    return (folder / "manifest.json").is_file() and (folder / "data").is_dir()
 
 
 def _named_file(path: Path, config: CorpusConfig) -> Source:

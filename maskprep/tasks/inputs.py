@@ -84,6 +84,27 @@ class InputRequest:
     stdin: BinaryIO | None = None
 
 
+def spare_inputs(inputs: Sequence[str], output: Any) -> None:  # noqa: ANN401 - a folder or a file
+    """Refuse to write a folder that holds an input, or a data set inside another one.
+
+    Raises:
+        ConfigError: the run would replace or change what it reads.
+    """
+    if not isinstance(output, Path):
+        return
+    target = output.resolve()
+    for name in inputs:
+        source = Path(name).resolve()
+        is_data_set = (source / "manifest.json").is_file() and (source / "data").is_dir()
+        if name != STDIN and (
+            source.is_relative_to(target) or (is_data_set and target.is_relative_to(source))
+        ):
+            raise ConfigError(
+                f"--output {output} is where the input {name} lies, which must stay as it is. "
+                f"Choose another --output."
+            )
+
+
 def open_stage_input(request: InputRequest) -> StageInput:
     """Find the rows, and check that they are what the stage reads.
 
@@ -98,6 +119,7 @@ def open_stage_input(request: InputRequest) -> StageInput:
             raise ConfigError("'-' (standard input) cannot be mixed with other inputs.")
         return _open_stream(request)
     parts = [_open_path(Path(path), request) for path in request.inputs]
+    _refuse_equal_shards(request.inputs, parts)
     first = parts[0]
     for part, path in zip(parts, request.inputs, strict=True):
         if part.tokenizer.fingerprint != first.tokenizer.fingerprint:
@@ -117,6 +139,18 @@ def open_stage_input(request: InputRequest) -> StageInput:
         sources=[source for part in parts for source in part.sources],
         history=[entry for part in parts for entry in part.history],
     )
+
+
+def _refuse_equal_shards(inputs: Sequence[str], parts: Sequence[StageInput]) -> None:
+    seen: dict[str, str] = {}
+    for name, part in zip(inputs, parts, strict=True):
+        for source in part.sources:
+            before = seen.setdefault(source["sha256"], name)
+            if before != name or inputs.count(name) > 1:
+                raise ConfigError(
+                    f"{name} holds the same rows as {before} ({source['name']}); every row would "
+                    f"count twice. Name each input once."
+                )
 
 
 def _open_stream(request: InputRequest) -> StageInput:

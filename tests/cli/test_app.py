@@ -99,6 +99,8 @@ def test_version():
         (MachineError("m"), 3),
         (MemoryError(), 3),
         (OSError(28, "No space left on device"), 3),
+        (PermissionError(13, "Permission denied", "corpus/manifest.json"), 3),
+        (OSError(36, "File name too long", "tok"), 3),
         (KeyboardInterrupt(), 130),
         (BrokenPipeError(), CLOSED_READER),
     ],
@@ -115,7 +117,7 @@ def test_every_failure_has_its_exit_code(monkeypatch, error, exit_code):
     assert len(result.stderr.splitlines()) == (0 if exit_code == CLOSED_READER else 1)
 
 
-@pytest.mark.parametrize("error", [ValueError("bug"), PermissionError(13, "bug")])
+@pytest.mark.parametrize("error", [ValueError("bug"), FileNotFoundError(2, "bug")])
 def test_a_bug_shows_itself(monkeypatch, error):
     def fail(*_):
         raise error

@@ -257,3 +257,33 @@ def test_control_characters_of_a_name_do_not_reach_the_terminal(tokenize, tmp_pa
     result = tokenize(tmp_path / "a\x1b[31m\nb.txt")
     assert_one_line(result, 2, r"a\x1b[31m\nb.txt")
     assert "\x1b" not in result.stderr
+
+
+@pytest.mark.parametrize("place", ["examples", "examples/data", "examples/new", "."])
+def test_no_run_writes_where_its_input_lies(examples, tmp_path, place):
+    before = sorted(path.name for path in examples.rglob("*"))
+    result = maskprep("mask", examples, "--output", tmp_path / place, "--overwrite")
+    assert_one_line(result, 2, "which must stay as it is", "Choose another --output")
+    assert sorted(path.name for path in examples.rglob("*")) == before
+
+
+def test_the_same_rows_given_twice_are_refused(examples, tmp_path):
+    shard = examples / "data" / "part-00000.parquet"
+    for second in (examples, shard):
+        result = maskprep("mask", examples, second, "--output", tmp_path / "masked")
+        assert_one_line(result, 2, "every row would count twice")
+
+
+def test_what_maskprep_wrote_below_the_corpus_is_no_part_of_it(tmp_path):
+    (tmp_path / "text.txt").write_text(TEXT)
+    (tmp_path / "documents" / ".work").mkdir(parents=True)
+    (tmp_path / "documents" / "part.txt").write_text("An unfinished run.")
+    (tmp_path / "tok").mkdir()
+    (tmp_path / "tok" / "tokenizer.json").write_text("{}")
+    (tmp_path / "tok" / "vocab.txt").write_text("[UNK]\n")
+    output = ("--tokenizer", tmp_path / "toy", "--output", tmp_path / "out")
+    word_level(tmp_path / "toy", ["[UNK]", "cats"])
+    assert maskprep("tokenize", tmp_path, "--format", "auto", *output).exit_code == 0
+    sources = json.loads((tmp_path / "out" / "manifest.json").read_text())["sources"]
+    assert [source["name"] for source in sources] == ["text.txt", "toy"]
+    assert "nothing to do" in maskprep("tokenize", tmp_path, *output).output
