@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from maskprep.errors import TokenizerError
+from maskprep.errors import MachineError, TokenizerError
 
 EXPECTED = (
     "Expected a tokenizer.json, a folder as transformers saves it, a BERT vocab.txt, or vocab.json "
@@ -70,7 +70,8 @@ def read_text(path: Path) -> str:
     """Return what a file holds.
 
     Raises:
-        TokenizerError: it cannot be read, is no UTF-8, or is too large to be a tokenizer.
+        TokenizerError: it is no UTF-8, or too large to be a tokenizer.
+        MachineError: it cannot be read.
     """
     try:
         size = path.stat().st_size
@@ -80,7 +81,7 @@ def read_text(path: Path) -> str:
             )
         return path.read_bytes().decode()
     except OSError as error:
-        raise TokenizerError(f"{path} cannot be read: {error.strerror}.") from error
+        raise MachineError(f"{path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise TokenizerError(
             f"{path} is no tokenizer: invalid UTF-8 at byte {error.start}. {EXPECTED}"

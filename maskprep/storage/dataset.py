@@ -117,10 +117,9 @@ class DatasetFolder:
                 yield True
             else:
                 self._restart_if_moved()
-                with machine_errors(self.path):
-                    self.journal.mkdir(parents=True, exist_ok=True)
-                    self.staged.mkdir(parents=True, exist_ok=True)
-                    self.scratch.mkdir(parents=True, exist_ok=True)
+                for folder in (self.journal, self.staged, self.scratch):
+                    with machine_errors(folder):
+                        folder.mkdir(parents=True, exist_ok=True)
                 with atomic_file(self.work / "run.json") as file:
                     file.write(_to_json(identity))
                 try:

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.config import Compression
-from maskprep.errors import SchemaError, ShardError
+from maskprep.errors import MachineError, SchemaError, ShardError
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.row_hash import RowHash
 
@@ -176,11 +176,16 @@ def open_shard(path: Path) -> pq.ParquetFile:
 
     Raises:
         ShardError: it is missing, no Parquet file, or damaged.
+        MachineError: the system refuses to open it.
     """
     try:
         return pq.ParquetFile(path, page_checksum_verification=True)
     except FileNotFoundError:
         raise ShardError(f"{path}: this shard is missing. Make the data set again.") from None
+    except PermissionError:
+        raise MachineError(
+            f"{path}: cannot be read: Permission denied. Check its permissions."
+        ) from None
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
             f"{path}: not a whole Parquet file ({_first_line(error)}). Make the shard again."

@@ -14,6 +14,7 @@ import pyarrow as pa
 from maskprep.errors import SchemaError, ShardError
 
 _RECEIPT = b"receipt"
+_RUN_AGAIN = "Look for the error of the stage that wrote it, and run the pipe again."
 
 
 class StreamWriter:
@@ -59,8 +60,8 @@ class StreamReader:
             self._reader = pa.ipc.open_stream(source)
         except (pa.ArrowInvalid, OSError, EOFError):
             raise SchemaError(
-                f"{origin} is no Arrow stream. Pipe another maskprep stage into this one, or name "
-                f"a data-set folder or shards."
+                f"{origin} is no Arrow stream. Pipe another maskprep stage into this one (if one "
+                f"is, look for its error), or name a data-set folder or shards."
             ) from None
         self.schema: pa.Schema = self._reader.schema
 
@@ -81,13 +82,13 @@ class StreamReader:
             except StopIteration:
                 break
             except (pa.ArrowException, OSError, EOFError) as error:
-                raise ShardError(f"{self.origin} was cut off or damaged: {error}.") from error
+                reason = str(error).rstrip(".")
+                raise ShardError(
+                    f"{self.origin} was cut off or damaged: {reason}. {_RUN_AGAIN}"
+                ) from error
             if metadata is not None and _RECEIPT in metadata:
                 self.receipt = json.loads(metadata[_RECEIPT])
             if batch.num_rows:
                 yield batch
         if not self.receipt:
-            raise ShardError(
-                f"{self.origin} was cut off: it ends without a receipt. Look for the error of the "
-                f"stage that wrote it, and run the pipe again."
-            )
+            raise ShardError(f"{self.origin} was cut off: it ends without a receipt. {_RUN_AGAIN}")

@@ -13,6 +13,7 @@ from maskprep.config import RunConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.engines.local import LocalEngine
 from maskprep.errors import ConfigError, CorpusError
+from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import read_run
@@ -127,9 +128,17 @@ def _nothing_made(results: Record) -> str:
 
 @contextmanager
 def stream_run(context: Context, engine: LocalEngine) -> Iterator[Run]:
-    """Give a run without a folder a place for intermediate files."""
-    with tempfile.TemporaryDirectory(prefix="maskprep-", dir=context.machine.temp_dir) as scratch:
-        yield Run(engine, context.progress, Path(scratch))
+    """Give a run without a folder a place for intermediate files.
+
+    Raises:
+        MachineError: --temp-dir cannot be made or written to.
+    """
+    parent = Path(context.machine.temp_dir or tempfile.gettempdir())
+    with machine_errors(parent):
+        parent.mkdir(parents=True, exist_ok=True)
+        scratch = tempfile.TemporaryDirectory(prefix="maskprep-", dir=parent)
+    with scratch as name:
+        yield Run(engine, context.progress, Path(name))
 
 
 def stream_writer(sink: BinaryIO, schema: pa.Schema, tokenizer: Tokenizer) -> StreamWriter:

@@ -287,3 +287,12 @@ def test_what_maskprep_wrote_below_the_corpus_is_no_part_of_it(tmp_path):
     sources = json.loads((tmp_path / "out" / "manifest.json").read_text())["sources"]
     assert [source["name"] for source in sources] == ["text.txt", "toy"]
     assert "nothing to do" in maskprep("tokenize", tmp_path, *output).output
+
+
+def test_a_temporary_folder_that_cannot_be_is_named(examples, tmp_path):
+    place = tmp_path / "text.txt" / "below"
+    output = ("--temp-dir", place, "--output")
+    into_stream = maskprep("mask", examples, *output, "-")
+    assert_one_line(into_stream, 3, f"{place}: cannot be written")
+    into_folder = maskprep("mask", examples, *output, tmp_path / "masked")
+    assert_one_line(into_folder, 3, f"{place}", "cannot be written")

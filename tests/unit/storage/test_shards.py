@@ -211,3 +211,12 @@ def test_missing_and_mistyped_columns_are_named():
     with pytest.raises(SchemaError, match="no column example_id, document_id"):
         check_columns("part.parquet", found, EXAMPLES, "pair")
     check_columns("part.parquet", SCHEMA, EXAMPLES, "pair")
+
+
+def test_a_shard_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatch):
+    def refuse(*_, **__):
+        raise PermissionError(13, "Permission denied")
+
+    monkeypatch.setattr(pq, "ParquetFile", refuse)
+    with pytest.raises(MachineError, match=r"part\.parquet: cannot be read"):
+        open_shard(tmp_path / "part.parquet")
