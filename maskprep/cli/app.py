@@ -82,12 +82,23 @@ def _say(message: str) -> None:
         typer.echo(printable(message), err=True)
 
 
+def _announce_compilation() -> None:
+    """Say why the first run after an installation is silent for a while."""
+    if sys.stderr is None or not sys.stderr.isatty():
+        return
+    from maskprep.kernels.compilation import is_first_run
+
+    if is_first_run():
+        _say("First run: compiling, once; this takes about half a minute.")
+
+
 def guarded(command: Callable[..., None]) -> Callable[..., None]:
     """Return the command with every expected failure turned into a line and an exit code."""
 
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever Typer parsed
         try:
+            _announce_compilation()
             command(*arguments, **options)
             _flush_output()
         except MaskprepError as error:

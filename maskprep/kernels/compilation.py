@@ -50,6 +50,11 @@ _njit: Callable[..., Callable[[Callable[P, R]], Callable[P, R]]] = numba.njit
 _FOLDER = None if _SETTINGS.DISABLE_JIT else _cache_folder()
 
 
+def is_first_run() -> bool:
+    """Tell whether no machine code is kept yet, so that kernels will take a while to compile."""
+    return _FOLDER is not None and next(_FOLDER.rglob("*.nbi"), None) is None
+
+
 class _ReadOnly:
     """The type of an array that a kernel only reads, such as a view of an Arrow buffer."""
 
