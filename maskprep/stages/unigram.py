@@ -19,6 +19,8 @@ from maskprep.stages.merges import choose_alphabet, require_room
 _LONGEST_SENTENCE = 256
 """Characters; longer words are cut. Above 4,192 bytes SentencePiece would leave them out."""
 _ERRORS_ONLY = 2
+_NO_WORD = "no word"
+"""Words hold no space."""
 _DECIMALS = 6
 """More would not survive `tokenizers`, which reads long decimals one bit off."""
 
@@ -58,6 +60,7 @@ def learn_pieces(
         add_dummy_prefix=False,
         remove_extra_whitespaces=False,
         unk_id=0,
+        unk_piece=_NO_WORD,  # SentencePiece takes its name out of the text before it learns
         bos_id=-1,
         eos_id=-1,
         pad_id=-1,

@@ -246,6 +246,13 @@ def test_odd_characters_are_learned_from(model):
     assert train([odd, *SMALL], model=model, vocab_size=700).vocab_size > 300
 
 
+def test_characters_of_special_names_in_the_text_are_learned():
+    """As in WikiText, where rare words stand as <unk>."""
+    trained = train(["the <unk> of <unk> </s> <s>"] * 20, model="unigram", vocab_size=40)
+    assert {"<", ">"} <= set(trained.tokenizer.get_vocab())
+    assert trained.unknown_share == 0.0
+
+
 def test_sample_is_the_documents_with_the_smallest_hashes():
     ids = [50, 10, 40, 20, 30]
     texts = [f"{number} " * 30 for number in ids]
