@@ -5,6 +5,7 @@ from typing import Any
 
 HUGE_DOCUMENT_BYTES = 2**20
 MANY_DOCUMENTS = 20
+LARGE_UNKNOWN_SHARE = 0.05
 _TABLES = (".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".csv", ".tsv")
 
 
@@ -16,6 +17,7 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
     for entry in (*manifest.get("history", []), manifest):
         if entry["stage"] == "tokenize" and entry.get("totals"):
             yield from _about_documents(entry, str(tokenized.get("documents", "")))
+            yield from _about_vocabulary(entry)
         if entry["stage"] == "pair":
             paired = lineage.get("pair", settings)
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
@@ -36,6 +38,14 @@ def _about_documents(entry: Mapping[str, Any], documents: str) -> Iterator[str]:
         yield (
             "every document is one line. If blank lines divide paragraphs, and each file is a "
             "document, use --documents file."
+        )
+
+
+def _about_vocabulary(entry: Mapping[str, Any]) -> Iterator[str]:
+    share = entry.get("rates", {}).get("unknown_tokens", 0.0)
+    if share > LARGE_UNKNOWN_SHARE:
+        yield (
+            f"{share:.1%} of the tokens are unknown to the tokenizer: is it one for this language?"
         )
 
 

@@ -138,7 +138,10 @@ class ShardOptions:
 
     shard_rows: Annotated[
         int | None,
-        _shards(metavar="N", help="Rows per shard; by default about 256 MiB."),
+        _shards(
+            metavar="N",
+            help="Rows per shard; by default equal shards of up to 256 MiB, 16 if they can be.",
+        ),
     ] = None
     compression: Annotated[Compression, _shards(help="Of the Parquet pages.")] = (
         ShardConfig.compression
