@@ -34,16 +34,16 @@ def _find_units(input_ids, unit_starts, start, stop, maskable, firsts, ranks):  
     ranks[units] is their count. A token that may not be masked ends a unit, so none crosses a
     separator.
     """
-    num_units = 0
-    num_tokens = 0
+    num_units = np.int64(0)
+    num_tokens = np.int64(0)
     is_open = False
     for t in range(start, stop):
         # Without branches: what is written where no unit begins is overwritten by the next.
         is_maskable = maskable[input_ids[t]]
         firsts[num_units] = t
         ranks[num_units] = num_tokens
-        num_units += int(is_maskable & (unit_starts[t] | (not is_open)))
-        num_tokens += int(is_maskable)
+        num_units += np.int64(is_maskable & (unit_starts[t] | (not is_open)))
+        num_tokens += np.int64(is_maskable)
         is_open = is_maskable
     ranks[num_units] = num_tokens
     return num_units, num_tokens
@@ -220,10 +220,10 @@ def replace_tokens(
     words = np.empty((4, longest), np.uint64)
     corrupted[:] = input_ids
     for e in range(offsets.size - 1):
-        num_selected = 0
+        num_selected = np.int64(0)
         for position in range(offsets[e + 1] - offsets[e]):
             slots[num_selected] = np.uint64(position)
-            num_selected += int(selected[offsets[e] + position] != 0)
+            num_selected += np.int64(selected[offsets[e] + position] != 0)
         draw_slots(key[0], CORRUPT, key[1], np.uint64(example_ids[e]), slots, num_selected, words)
         action = 2
         for i in range(num_selected):
