@@ -13,6 +13,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Self, TypeVar
 
@@ -92,7 +93,8 @@ class LocalEngine:
         flying: deque[Future[Receipt]] = deque()
         try:
             for task in tasks:
-                flying.append(self._pool.submit(function, task))
+                with _interrupts_held():
+                    flying.append(self._pool.submit(function, task))
                 if len(flying) >= self._workers * _TASKS_AHEAD:
                     yield flying.popleft().result()
             while flying:
@@ -102,6 +104,19 @@ class LocalEngine:
                 "a worker process was killed (out of memory?). Free some memory or lower "
                 "--workers, and run the same command again: it goes on where it stopped."
             ) from error
+
+
+@contextmanager
+def _interrupts_held() -> Iterator[None]:
+    """Let Ctrl-C wait: a worker that begins here inherits this, and shows no traceback of its own.
+
+    It would, while it imports: `_start_worker` comes only then.
+    """
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 def _start_worker() -> None:

@@ -104,12 +104,12 @@ def mask_examples(
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
     _check_ids(batch, vocabulary)
+    _check_lengths(batch)
     example_ids = batch.column("example_id").to_numpy()
     key = np.array([config.seed, epoch], np.uint64)
     unit_starts = np.ones(target_ids.size, np.bool_)
     if config.unit == "word":
         unit_starts, _ = flat_values(batch.column("word_starts"))
-        _check_word_starts(batch)
     selected = np.zeros(target_ids.size, np.uint8)
     forced = np.zeros(2, np.int64)
     choose_units(
@@ -156,17 +156,20 @@ def _check_ids(batch: pa.RecordBatch, vocabulary: MaskingVocabulary) -> None:
     )
 
 
-def _check_word_starts(batch: pa.RecordBatch) -> None:
+def _check_lengths(batch: pa.RecordBatch) -> None:
     _, offsets = flat_values(batch.column("input_ids"))
-    _, others = flat_values(batch.column("word_starts"))
-    if np.array_equal(offsets, others):
-        return
-    row = int(np.argmax(np.diff(offsets) != np.diff(others)))
-    raise ShardError(
-        f"example {batch.column('example_id')[row]}: word_starts holds "
-        f"{others[row + 1] - others[row]} values; expected {offsets[row + 1] - offsets[row]}, one "
-        f"for each token. Make the examples again."
-    )
+    for name in ("token_type_ids", "word_starts"):
+        if name not in batch.schema.names:
+            continue
+        _, others = flat_values(batch.column(name))
+        if np.array_equal(offsets, others):
+            continue
+        row = int(np.argmax(np.diff(offsets) != np.diff(others)))
+        raise ShardError(
+            f"example {batch.column('example_id')[row]}: {name} holds "
+            f"{others[row + 1] - others[row]} values; expected {offsets[row + 1] - offsets[row]}, "
+            f"one for each token. Make the examples again."
+        )
 
 
 def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:

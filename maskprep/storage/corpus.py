@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskprep.config import CorpusConfig
 from maskprep.errors import ConfigError
-from maskprep.schema import RAW_DOCUMENTS
+from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
 from maskprep.storage.blocks import Block
 from maskprep.storage.cutting import SEPARATORS
 from maskprep.storage.json_lines import read_json_lines
@@ -45,7 +45,7 @@ def read_documents(
         ConfigError: a table lacks the text or id column.
         MachineError: a file cannot be read.
     """
-    if config.id_column in RAW_DOCUMENTS.names:
+    if config.id_column in (*RAW_DOCUMENTS.names, *DOCUMENTS.names):
         raise ConfigError(
             f"--id-column is {config.id_column!r}, a name that maskprep's own column has. Rename "
             f"the column in the corpus."

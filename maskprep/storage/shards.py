@@ -198,7 +198,7 @@ def read_shard(
     """Read rows start ... stop - 1 of a shard, in bounded batches.
 
     Raises:
-        ShardError: the file is missing or damaged.
+        ShardError: the file is missing or damaged, or holds null.
     """
     file = open_shard(path)
     position = 0
@@ -215,11 +215,27 @@ def read_shard(
                 last = batch.num_rows if stop is None else min(batch.num_rows, stop - position)
                 position += batch.num_rows
                 if last > first:
+                    refuse_nulls(str(path), batch)
                     yield batch.slice(first, last - first)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
             f"{path}: damaged at row {position} ({_first_line(error)}). Make the shard again."
         ) from error
+
+
+def refuse_nulls(where: str, batch: pa.RecordBatch) -> None:
+    """Check that every value of a batch is there, in lists too.
+
+    Raises:
+        ShardError: a column holds null, which no array of numbers can.
+    """
+    for name, column in zip(batch.schema.names, batch.columns, strict=True):
+        inner = column.flatten() if pa.types.is_list(column.type) else column
+        if column.null_count or inner.null_count:
+            raise ShardError(
+                f"{where}: column {name} holds null; expected a value everywhere. Make the data "
+                f"set again."
+            )
 
 
 def check_columns(where: str, found: pa.Schema, expected: pa.Schema, made_by: str) -> None:
@@ -250,7 +266,26 @@ def shard_metadata(path: Path) -> dict[str, Any] | None:
     """
     metadata = open_shard(path).schema_arrow.metadata or {}
     text = metadata.get(b"maskprep")
-    return json.loads(text) if text else None
+    return None if text is None else record_of(str(path), text)
+
+
+def record_of(where: str, text: bytes) -> dict[str, Any]:
+    """Return what maskprep wrote about rows into their metadata.
+
+    Raises:
+        ShardError: something else wrote it.
+    """
+    try:
+        record = json.loads(text)
+    except ValueError:
+        record = None
+    needed = {"stage", "settings", "lineage", "tokenizer"}
+    if not isinstance(record, dict) or not needed <= record.keys():
+        raise ShardError(
+            f"{where}: its metadata 'maskprep' are not what maskprep writes. Make the data set "
+            f"again."
+        )
+    return record
 
 
 def _first_line(error: BaseException) -> str:

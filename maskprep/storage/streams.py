@@ -12,6 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from maskprep.errors import SchemaError, ShardError
+from maskprep.storage.shards import refuse_nulls
 
 _RECEIPT = b"receipt"
 _RUN_AGAIN = "Look for the error of the stage that wrote it, and run the pipe again."
@@ -89,6 +90,7 @@ class StreamReader:
             if metadata is not None and _RECEIPT in metadata:
                 self.receipt = json.loads(metadata[_RECEIPT])
             if batch.num_rows:
+                refuse_nulls(self.origin, batch)
                 yield batch
         if not self.receipt:
             raise ShardError(f"{self.origin} was cut off: it ends without a receipt. {_RUN_AGAIN}")

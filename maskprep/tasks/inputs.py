@@ -1,6 +1,5 @@
 """What `pair` and `mask` read: data-set folders, loose shards, or a stream."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,7 +16,7 @@ from maskprep.encoders.loading import (
 from maskprep.errors import ConfigError, ShardError, TokenizerError
 from maskprep.storage.atomic import hash_file
 from maskprep.storage.dataset import DatasetFolder
-from maskprep.storage.shards import check_columns, open_shard, shard_metadata
+from maskprep.storage.shards import check_columns, open_shard, record_of, shard_metadata
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
 
@@ -164,7 +163,7 @@ def _open_stream(request: InputRequest) -> StageInput:
             f"standard input was not written by 'maskprep {request.made_by}': it carries no "
             f"tokenizer."
         )
-    record = json.loads(text)
+    record = record_of(reader.origin, text)
     roles = {**record["tokenizer"]["roles"], **_named(request.roles)}
     tokenizer = tokenizer_from_json(tokenizer_json.decode(), roles, "the stream's tokenizer")
     return StageInput(record=record, tokenizer=tokenizer, stream=reader)

@@ -60,10 +60,12 @@ def test_an_id_that_the_tokenizer_does_not_have_is_refused(token):
         mask(row, MaskingConfig())
 
 
-def test_word_starts_of_another_length_are_refused():
-    row = ROW | {"word_starts": [True]}
-    with pytest.raises(ShardError, match="example 7: word_starts holds 1 values; expected 9"):
-        mask(row, MaskingConfig(unit="word"))
+@pytest.mark.parametrize("unit", ["token", "word"])
+@pytest.mark.parametrize(("name", "value"), [("word_starts", True), ("token_type_ids", 0)])
+def test_a_list_of_another_length_than_the_tokens_is_refused(name, value, unit):
+    row = ROW | {name: [value]}
+    with pytest.raises(ShardError, match=f"example 7: {name} holds 1 values; expected 9"):
+        mask(row, MaskingConfig(unit=unit))
 
 
 def test_only_a_column_that_masking_does_not_make_can_be_kept():

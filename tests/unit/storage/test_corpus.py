@@ -264,9 +264,10 @@ def test_standard_input_is_hashed_when_it_ends(tmp_path, monkeypatch):
     assert (streamed[0].sha256, streamed[0].num_bytes) == (expected.sha256, expected.num_bytes)
 
 
-def test_an_id_column_must_not_hide_ours():
-    with pytest.raises(ConfigError, match="--id-column is 'document_id'"):
-        read_bytes(PROSE, CorpusConfig(id_column="document_id"))
+@pytest.mark.parametrize("name", ["document_id", "text", "input_ids", "sentence_lengths"])
+def test_an_id_column_must_not_hide_ours(name):
+    with pytest.raises(ConfigError, match=f"--id-column is '{name}'"):
+        read_bytes(PROSE, CorpusConfig(id_column=name))
 
 
 def test_text_has_empty_names_in_the_id_column():

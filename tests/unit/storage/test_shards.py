@@ -24,7 +24,8 @@ from maskprep.storage.shards import (
     write_shard,
 )
 
-SCHEMA = with_metadata(EXAMPLES, {"stage": "pair", "seed": 1})
+RECORD = {"stage": "pair", "settings": {"seed": 1}, "lineage": [], "tokenizer": {}}
+SCHEMA = with_metadata(EXAMPLES, RECORD)
 
 
 def examples(lengths):
@@ -220,3 +221,21 @@ def test_a_shard_that_may_not_be_read_is_not_called_damaged(tmp_path, monkeypatc
     monkeypatch.setattr(pq, "ParquetFile", refuse)
     with pytest.raises(MachineError, match=r"part\.parquet: cannot be read"):
         open_shard(tmp_path / "part.parquet")
+
+
+@pytest.mark.parametrize("name", ["input_ids", "example_id"])
+def test_a_null_is_refused_with_its_column(tmp_path, name):
+    table = pa.Table.from_batches([examples([3, 3])])
+    column = pa.array([None, table[name][1].as_py()], table.schema.field(name).type)
+    place = table.schema.get_field_index(name)
+    pq.write_table(table.set_column(place, name, column), tmp_path / "part.parquet")
+    with pytest.raises(ShardError, match=f"part.parquet: column {name} holds null"):
+        list(read_shard(tmp_path / "part.parquet", EXAMPLES.names))
+
+
+@pytest.mark.parametrize("text", [b"", b"[]", b"{}", b"no JSON"])
+def test_metadata_of_other_software_under_our_name_is_refused(tmp_path, text):
+    table = pa.table({"input_ids": [[1]]}).replace_schema_metadata({b"maskprep": text})
+    pq.write_table(table, tmp_path / "part.parquet")
+    with pytest.raises(ShardError, match="not what maskprep writes"):
+        shard_metadata(tmp_path / "part.parquet")
