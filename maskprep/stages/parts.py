@@ -7,6 +7,7 @@ import pyarrow as pa
 
 from maskprep.kernels.tokenization import cut_parts
 from maskprep.list_columns import flat_values, list_column
+from maskprep.schema import DOCUMENTS
 from maskprep.stages.tokenization import (
     MAX_WORD_TOKENS,
     TokenizationCounts,
@@ -38,6 +39,9 @@ def assemble_parts(
     for batch in batches:
         if not batch.num_rows:
             continue
+        if held is not None and batch.column("document_part")[0].as_py() == 0:
+            yield from _with_tokens(held, counts)
+            held, num_parts = None, 0
         rows = batch if held is None else _concatenated(held, batch)
         parts = _cut_rows(rows, num_parts, max_tokens)
         # The last document may go on: its last part waits for the next batch.
@@ -71,11 +75,14 @@ def _cut_rows(rows: pa.RecordBatch, first_part: int, max_tokens: int) -> pa.Reco
         first_part: number of the part that the first row begins.
         max_tokens: of a part.
     """
+    heads = rows.column("document_part").to_numpy() == 0
+    offsets = rows.column("input_ids").offsets.to_numpy()
+    if heads.all() and np.diff(offsets).max() <= max_tokens:
+        return rows
+    heads[0] = True
     ids, _ = flat_values(rows.column("input_ids"))
     word_starts, _ = flat_values(rows.column("word_starts"))
     sentences, sentence_offsets = flat_values(rows.column("sentence_lengths"))
-    heads = rows.column("document_part").to_numpy() == 0
-    heads[0] = True
     firsts = np.flatnonzero(heads)
     document_offsets = np.append(sentence_offsets[firsts], sentences.size)
     # A cut inside a sentence leaves at least this many tokens before it.
@@ -92,10 +99,13 @@ def _cut_rows(rows: pa.RecordBatch, first_part: int, max_tokens: int) -> pa.Reco
     numbers = parts[:, 1].copy()
     numbers[parts[:, 0] == 0] += first_part
     token_offsets = offsets_of(parts[:, 3])
+    places = firsts[parts[:, 0]]
+    # Lists of tokens are made anew: to copy them along would be most of the work.
+    carried = rows.select([name for name in rows.schema.names if name not in DOCUMENTS.names])
     return document_rows(
-        rows.take(pa.array(firsts[parts[:, 0]])),
+        carried.take(pa.array(places)) if carried.num_columns else carried,
         [
-            pa.array(rows.column("document_id").to_numpy()[firsts[parts[:, 0]]]),
+            pa.array(rows.column("document_id").to_numpy()[places]),
             pa.array(numbers.astype(np.int32)),
             list_column(ids, token_offsets),
             list_column(lengths[:num_lengths], offsets_of(parts[:, 2])),

@@ -6,7 +6,7 @@
 Sentence borders are laid over encoded units, so they never change an id.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, Protocol
@@ -200,11 +200,7 @@ def _count_special_tokens(
     counts: TokenizationCounts,
 ) -> None:
     text = batch.column("text")
-    whole = _flat_text(text)[0].tobytes()
-    for token in tokenizer.special_tokens:
-        # Most texts spell none; a search through all bytes says so at once.
-        if token.encode() not in whole:
-            continue
+    for token in _spelled_tokens(_flat_text(text)[0], tokenizer.special_tokens):
         found = pc.count_substring(text, token).to_numpy()
         if not found.any():
             continue
@@ -215,6 +211,24 @@ def _count_special_tokens(
                 f"text. Remove it, or read it as ordinary text with --special-tokens-in-text split."
             )
         counts.special_tokens_in_text += int(found.sum())
+
+
+def _spelled_tokens(data: NDArray[np.uint8], tokens: Sequence[str]) -> list[str]:
+    """Return those of some tokens that stand in flat text uint8 [bytes], over row borders too."""
+    places: dict[int, NDArray[np.int64]] = {}
+    spelled = []
+    for token in filter(None, tokens):
+        token_bytes = token.encode()
+        # Special tokens begin with the same one or two characters: one pass for each of them.
+        if token_bytes[0] not in places:
+            places[token_bytes[0]] = np.flatnonzero(data == token_bytes[0])
+        found = places[token_bytes[0]]
+        found = found[found <= data.size - len(token_bytes)]
+        for place in range(1, len(token_bytes)):
+            found = found[data[found + place] == token_bytes[place]]
+        if found.size:
+            spelled.append(token)
+    return spelled
 
 
 def _find_units(

@@ -2,7 +2,6 @@
 
 import difflib
 import glob
-import hashlib
 import os
 import stat
 from collections.abc import Iterator, Sequence
@@ -116,11 +115,10 @@ def hash_source(source: Source) -> Source:
     """
     if source.path is None:
         return source
-    digest = hashlib.sha256()
     with open_stored(source.path, source.num_bytes) as stored:
-        while data := stored.read(2**20):
-            digest.update(data)
-    return replace(source, num_bytes=stored.num_bytes, sha256=digest.hexdigest())
+        while stored.read():
+            pass
+    return replace(source, num_bytes=stored.num_bytes, sha256=stored.sha256())
 
 
 def _name_bytes(source: Source) -> bytes:

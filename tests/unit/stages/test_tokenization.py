@@ -180,6 +180,11 @@ def test_special_tokens_in_the_text_are_text_and_counted():
     assert counts.special_tokens_in_text == 2
 
 
+@pytest.mark.parametrize("texts", [["the [MA", "SK] sat"], ["[MASK", "[[]"], ["the [MASK"]])
+def test_a_part_of_a_special_token_is_not_counted(texts):
+    assert tokenize(raw(texts))[1].special_tokens_in_text == 0
+
+
 def test_special_tokens_in_the_text_can_be_parsed():
     parsing = encoder_for(parse_special_tokens=True)
     rows, counts = tokenize(raw(["the [MASK]"]), parsing, special_tokens_in_text="parse")
