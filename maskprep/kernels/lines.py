@@ -9,7 +9,7 @@ from maskprep.kernels.compilation import device, kernel
 
 
 @device
-def _character(data, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def character_at(data, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the code point that begins at byte i of valid UTF-8, and its number of bytes."""
     lead = np.int64(data[i])
     if lead < 0x80:
@@ -56,7 +56,7 @@ def find_lines(
         i = row_offsets[row]
         while i < stop:
             while i < stop and data[i] != 10:
-                point, size = _character(data, i)
+                point, size = character_at(data, i)
                 if not _is_space(point):
                     break
                 i += size
@@ -68,7 +68,7 @@ def find_lines(
                 last = end - 1
                 while data[last] & 0xC0 == 0x80:
                     last -= 1
-                if not _is_space(_character(data, last)[0]):
+                if not _is_space(character_at(data, last)[0]):
                     break
                 end = last
             if end > start:
@@ -118,39 +118,6 @@ def join_lines(
     return found
 
 
-@kernel("void(const_uint8[::1], const_int64[::1], const_int64[::1], const_int64[::1], int64[::1])")
-def place_borders(
-    data: NDArray[np.uint8],
-    line_starts: NDArray[np.int64],
-    border_offsets: NDArray[np.int64],
-    characters: NDArray[np.int64],
-    borders: NDArray[np.int64],
-) -> None:
-    """Turn sentence borders from characters of a line into bytes of the text.
-
-    Args:
-        data: uint8 [bytes], valid UTF-8.
-        line_starts: int64 [lines].
-        border_offsets: int64 [lines + 1], line i has characters[border_offsets[i]:...].
-        characters: int64 [borders], ascending within a line, without 0.
-        borders: int64 [lines + borders], written in place: each line's start, then its borders.
-    """
-    place = 0
-    for line in range(line_starts.size):
-        byte = line_starts[line]
-        borders[place] = byte
-        place += 1
-        passed = 0
-        for i in range(border_offsets[line], border_offsets[line + 1]):
-            while passed < characters[i]:
-                byte += 1
-                while data[byte] & 0xC0 == 0x80:
-                    byte += 1
-                passed += 1
-            borders[place] = byte
-            place += 1
-
-
 @kernel(
     "void(const_uint8[::1], const_int64[::1], const_int64[::1], const_boolean[::1], boolean[::1])"
 )
@@ -177,7 +144,7 @@ def find_letters(
             if data[i] < 0x80:
                 i += 1
             else:
-                point, size = _character(data, i)
+                point, size = character_at(data, i)
                 found[line] = point < letters.size and letters[point]
                 i += size
 
@@ -223,7 +190,7 @@ def place_tokens(
             character = min(int(characters[t, 0]), num_characters)
             starts[t] = scratch[character]
             if character < num_characters and character >= covered:
-                point = _character(data, first + scratch[character])[0]
+                point = character_at(data, first + scratch[character])[0]
                 if point < letters.size and letters[point]:
                     word_starts[t] = True
             covered = characters[t, 1]

@@ -11,6 +11,11 @@ lower-case word is an ordinary one ("Rep." but "a rep.").
 from dataclasses import dataclass
 from functools import cache
 
+SENTENCE_RULES = 1
+"""Number of these lists and of the rules that read them (`kernels/sentence*.py`, and Unicode's
+`sentence_characters.txt`). It stands in every manifest; a change of any border makes it one more.
+"""
+
 
 @dataclass(frozen=True)
 class Abbreviations:

@@ -8,7 +8,6 @@ Sentence borders are laid over encoded units, so they never change an id.
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from itertools import chain
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,15 +19,17 @@ from maskprep.config import TokenizationConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.encoders.reference import EncodedLines
 from maskprep.errors import CorpusError
-from maskprep.kernels.lines import find_lines, join_lines, place_borders
+from maskprep.kernels.lines import find_lines, join_lines
 from maskprep.kernels.tokenization import cut_words, lay_sentences
 from maskprep.list_columns import list_column
 from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
 
 MAX_WORD_TOKENS = 16
 
-SplitLines = Callable[[list[str], str], list[list[int]]]
-"""From lines and a language to the characters at which further sentences begin."""
+SplitLines = Callable[
+    [NDArray[np.uint8], NDArray[np.int64], str], tuple[NDArray[np.int64], NDArray[np.int64]]
+]
+"""Bytes, lines in them and a language -> sentences per line, and the byte where each begins."""
 
 
 class Encoder(Protocol):
@@ -264,19 +265,11 @@ def _sentence_borders(
     units: _Units, split_lines: SplitLines, config: TokenizationConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.bool_]]:
     """Return int64 [borders], ascending bytes, and bool [units], those with more than one."""
-    none = np.empty(0, np.int64)
     if config.sentences == "none":
-        return none, np.zeros(units.rows.size, np.bool_)
-    characters, num_inside = none, np.zeros(len(units.spans), np.int64)
+        return np.empty(0, np.int64), np.zeros(units.rows.size, np.bool_)
+    lines = np.ascontiguousarray(units.spans[:, 1:3])
+    num_sentences, borders = np.ones(len(lines), np.int64), np.ascontiguousarray(lines[:, 0])
     if config.sentences == "split":
-        view = units.data.data
-        places = units.spans[:, 1:3].tolist()
-        texts = [str(view[start:end], "utf-8") for start, end in places]
-        split = split_lines(texts, config.language)
-        num_inside = np.fromiter(map(len, split), np.int64, len(split))
-        characters = np.fromiter(chain.from_iterable(split), np.int64, int(num_inside.sum()))
-    borders = np.empty(len(units.spans) + characters.size, np.int64)
-    starts = np.ascontiguousarray(units.spans[:, 1])
-    place_borders(units.data, starts, offsets_of(num_inside), characters, borders)
-    of_units = np.bincount(units.span_units, num_inside + 1, minlength=units.rows.size)
+        num_sentences, borders = split_lines(units.data, lines, config.language)
+    of_units = np.bincount(units.span_units, num_sentences, minlength=units.rows.size)
     return borders, of_units > 1

@@ -17,6 +17,7 @@ from maskprep.config import (
     TrainingConfig,
 )
 from maskprep.encoders.loading import Tokenizer
+from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.dataset import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
 
@@ -94,7 +95,8 @@ def identity_of(
         "sources": list(sources),
         "versions": {
             "maskprep": __version__,
-            **{name: version(name) for name in ("icu4py", "pyarrow", "tokenizers")},
+            "sentence_rules": SENTENCE_RULES,
+            **{name: version(name) for name in ("pyarrow", "tokenizers")},
         },
     }
 

@@ -26,7 +26,7 @@ from maskprep.errors import (
 
 COMMANDS = ["train", "tokenize", "pair", "mask", "prepare", "inspect", "demo"]
 MASKPREP = [sys.executable, "-m", "maskprep"]
-HEAVY = ("numba", "numpy", "pyarrow", "tokenizers", "icu4py")
+HEAVY = ("numba", "numpy", "pyarrow", "tokenizers")
 
 
 def run_maskprep(*arguments, **options):

@@ -2,11 +2,12 @@
 
 import json
 import lzma
+import unicodedata
 from itertools import pairwise
 
+import icu_sentences
 import pytest
-
-from maskprep.stages.sentences import split_sentences
+from character_borders import split_lines
 
 pytestmark = pytest.mark.shared_data
 
@@ -30,7 +31,7 @@ def boundary_f1(documents, language):
     """Return F1 in percent of the borders inside documents (their ends do not count)."""
     hits = gold = found = 0
     for text, borders in documents:
-        ours = set(split_sentences([text], language)[0])
+        ours = set(split_lines([text], language)[0])
         hits += len(ours & borders)
         gold += len(borders)
         found += len(ours)
@@ -88,7 +89,41 @@ def test_golden_rules(shared_data):
     for line in path.read_text(encoding="utf-8").splitlines():
         case = json.loads(line)
         text = case["text"]
-        borders = [0, *split_sentences([text])[0], len(text)]
+        borders = [0, *split_lines([text])[0], len(text)]
         found = [text[a:b].strip() for a, b in pairwise(borders)]
         solved += [s for s in found if s] == [s.strip() for s in case["sentences"]]
     assert solved >= 200
+
+
+TEXTS = ["en_books_a", "ru_books_a", "zh_prose_a", "zh_tang_poems", "udhr_a"]
+
+
+@pytest.mark.parametrize("name", TEXTS)
+def test_real_text_has_the_borders_of_icu_and_repairs(shared_data, name):
+    rows = read_rows(shared_data / "text" / f"{name}.jsonl.xz")
+    lines = [line.strip() for row in rows for line in row["text"].split("\n") if line.strip()]
+    assert split_lines(lines) == icu_sentences.split_sentences(lines)
+    # Whole documents, as --encode document splits them.
+    documents = [row["text"] for row in rows if len(row["text"]) < 100_000]
+    for language in ["auto", "el", "de", "ru"]:
+        assert split_lines(documents[::7], language) == icu_sentences.split_sentences(
+            documents[::7], language
+        )
+
+
+def test_naughty_strings_have_the_borders_of_icu_and_repairs(shared_data):
+    lines = json.loads((shared_data / "unicode" / "blns.json").read_text(encoding="utf-8"))
+    # Two neighbours on one line, so that something follows each.
+    lines = [*lines, *(f"{before}. {after}" for before, after in pairwise(lines))]
+    lines = [line for line in lines if "Cn" not in map(unicodedata.category, line)]
+    assert split_lines(lines) == icu_sentences.split_sentences(lines)
+
+
+def test_gold_sentences_have_the_borders_of_icu_and_repairs(shared_data):
+    folder = shared_data / "segmentation"
+    lines = [s for row in read_rows(folder / "ud_pud_sentences.jsonl.xz") for s in row["sentences"]]
+    rules = (folder / "pysbd_golden_rules.jsonl").read_text(encoding="utf-8").splitlines()
+    lines += [json.loads(line)["text"] for line in rules]
+    lines += [" ".join(lines[at : at + 9]) for at in range(0, len(lines), 9)]
+    for language in ["auto", "en", "de", "ru", "pl", "el"]:
+        assert split_lines(lines, language) == icu_sentences.split_sentences(lines, language)

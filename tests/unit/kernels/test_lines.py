@@ -9,7 +9,6 @@ from maskprep.kernels.lines import (
     find_letters,
     find_lines,
     join_lines,
-    place_borders,
     place_tokens,
 )
 
@@ -51,23 +50,6 @@ def test_lines_between_blank_ones_are_joined_by_spaces(texts):
     units = units[: join_lines(data, found, joined, units)]
     expected = [(row, unit) for row, text in enumerate(texts) for unit in naive.join_lines(text)]
     assert [(int(unit[0]), text_at(joined, unit)) for unit in units] == expected
-
-
-@given(st.lists(st.tuples(TEXTS, st.sets(st.integers(1, 39))), max_size=4))
-def test_borders_are_placed_by_bytes(lines):
-    texts = [text for text, _ in lines]
-    inside = [sorted(i for i in borders if i < len(text)) for text, borders in lines]
-    data = np.frombuffer("".join(texts).encode(), np.uint8)
-    starts = np.cumsum([0, *(len(text.encode()) for text in texts)])[:-1]
-    offsets = np.cumsum([0, *map(len, inside)])
-    characters = np.array([i for borders in inside for i in borders], np.int64)
-    placed = np.empty(len(texts) + characters.size, np.int64)
-    place_borders(data, starts, offsets, characters, placed)
-    assert placed.tolist() == [
-        start + len(text[:i].encode())
-        for start, text, borders in zip(starts, texts, inside, strict=True)
-        for i in [0, *borders]
-    ]
 
 
 @given(st.lists(st.tuples(TEXTS, st.lists(st.tuples(*[st.integers(0, 40)] * 2))), max_size=4))

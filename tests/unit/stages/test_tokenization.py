@@ -1,5 +1,7 @@
 """Raw text becomes documents: lines, sentences, special tokens in the text."""
 
+from itertools import chain
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -18,14 +20,15 @@ from maskprep.stages.tokenization import TokenizationCounts, tokenize_documents
 TOKENS = ["[UNK]", "[MASK]", "the", "cat", "##s", "sat", "they", ".", "[", "]", "mask", "\u4e2d"]
 
 
-def split_at_stops(lines, _language):
+def split_at_stops(data, lines, _language):
     """Begin a sentence behind each full stop and the white space after it."""
-    borders = []
-    for line in lines:
-        stops = [i + 1 for i, character in enumerate(line) if character == "."]
-        starts = [stop + len(line[stop:]) - len(line[stop:].lstrip()) for stop in stops]
-        borders.append([start for start in starts if start < len(line)])
-    return borders
+    found = []
+    for start, end in lines.tolist():
+        line = data[start:end].tobytes()
+        stops = [i + 1 for i in range(len(line)) if line[i : i + 1] == b"."]
+        behind = [stop + len(line[stop:]) - len(line[stop:].lstrip()) for stop in stops]
+        found.append([start, *(start + at for at in behind if at < len(line))])
+    return np.array([*map(len, found)], np.int64), np.array([*chain(*found)], np.int64)
 
 
 def encoder_for(*, parse_special_tokens=False):
