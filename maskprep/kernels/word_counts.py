@@ -240,3 +240,35 @@ def place_chunks(chunks: NDArray[np.int64], num_chunks: int, slots: NDArray[np.i
         while slots[slot] >= 0:
             slot = (slot + 1) & (slots.size - 1)
         slots[slot] = c
+
+
+@kernel("int64(int64[:, ::1], uint8[::1], int64, int64[::1])")
+def forget_chunks(
+    chunks: NDArray[np.int64], arena: NDArray[np.uint8], least: int, state: NDArray[np.int64]
+) -> int:
+    """Forget the chunks that were counted less than `least` times, and close the gaps.
+
+    Args:
+        chunks: int64 [most chunks, 4], changed in place.
+        arena: uint8 [bytes], changed in place.
+        least: count that is kept.
+        state: int64 [5]; how many chunks and bytes there are is written in place.
+
+    Returns:
+        How often the forgotten chunks occurred.
+    """
+    forgotten = 0
+    kept = used = 0
+    for c in range(state[NUM_CHUNKS]):
+        if chunks[c, COUNT] < least:
+            forgotten += chunks[c, COUNT]
+            continue
+        place = chunks[c, START]
+        for i in range(chunks[c, LENGTH]):
+            arena[used + i] = arena[place + i]
+        chunks[kept] = chunks[c]
+        chunks[kept, START] = used
+        used += chunks[c, LENGTH]
+        kept += 1
+    state[NUM_CHUNKS], state[ARENA_USED] = kept, used
+    return forgotten

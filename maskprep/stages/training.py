@@ -39,6 +39,8 @@ class TrainedTokenizer:
     """Of text that was learned from."""
     num_words: int
     """Distinct words."""
+    num_forgotten: int
+    """Occurrences of rare words that were not learned from, as there were too many distinct ones."""
     unknown_share: float
     """Share of the training text's tokens that are the unknown token."""
     vocab_size: int
@@ -83,6 +85,7 @@ def train_tokenizer(
         num_documents=num_documents,
         num_bytes=counter.num_bytes,
         num_words=len(words),
+        num_forgotten=counter.num_forgotten,
         unknown_share=_unknown_share(tokenizer.model, words, counts, config),
         vocab_size=tokenizer.get_vocab_size(),
     )

@@ -1,7 +1,8 @@
 """How often each word occurs in a corpus, as the tokenizer's own pipeline sees words.
 
 A kernel counts chunks of the raw bytes; each distinct chunk then goes through the normaliser and
-the pre-tokenizer once. Memory grows with the number of distinct chunks only.
+the pre-tokenizer once. Memory grows with the number of distinct chunks only, up to `MOST_CHUNKS`:
+then the rarest are forgotten, and how often they occurred is told.
 """
 
 from collections import defaultdict
@@ -27,10 +28,14 @@ from maskprep.kernels.word_counts import (
     START,
     WHITE_SPACE,
     count_chunks,
+    forget_chunks,
     place_chunks,
 )
 
 _RULES: dict[Model, int] = {"wordpiece": BERT, "bpe": BYTE_LEVEL, "unigram": WHITE_SPACE}
+MOST_CHUNKS = 1 << 23
+"""Distinct chunks that are counted at once, in about 600 MB; ten times those of 20 GB of prose."""
+
 _FIRST_CHUNKS = 1 << 16
 _CHUNKS_A_CALL = 1 << 14
 """Chunks that pass through the library at once."""
@@ -43,10 +48,16 @@ class WordCounter:
 
     Args:
         model: decides where text may be cut into chunks.
+
+    Attributes:
+        num_bytes: of text.
+        num_forgotten: occurrences of rare chunks that are not counted, because there were too many
+            distinct ones.
     """
 
     def __init__(self, model: Model) -> None:
         self.num_bytes = 0
+        self.num_forgotten = 0
         self._model = model
         self._chunks = np.zeros((_FIRST_CHUNKS, 4), np.int64)
         self._arena = np.zeros(16 * _FIRST_CHUNKS, np.uint8)
@@ -78,14 +89,27 @@ class WordCounter:
             self._enlarge()
 
     def _enlarge(self) -> None:
-        """Double what is at least half full."""
-        size = len(self._chunks)
-        if 2 * self._state[NUM_CHUNKS] >= size:
+        """Double what is full, or forget what is rare."""
+        size, used = len(self._chunks), self.num_chunks
+        if used == size >= MOST_CHUNKS:
+            self._forget_rare()
+        elif 2 * used >= size and size < MOST_CHUNKS:
             self._chunks = np.concatenate([self._chunks, np.zeros_like(self._chunks)])
-            self._slots = np.full(4 * size, -1, np.int32)
-            place_chunks(self._chunks, int(self._state[NUM_CHUNKS]), self._slots)
+            self._slots = np.empty(4 * size, np.int32)
+            self._place_all()
         else:
             self._arena = np.concatenate([self._arena, np.zeros_like(self._arena)])
+
+    def _forget_rare(self) -> None:
+        """Forget the chunks with the lowest counts, until at least half of the table is free."""
+        counts = self._chunks[:, COUNT]
+        least = int(np.partition(counts, counts.size // 2)[counts.size // 2]) + 1
+        self.num_forgotten += forget_chunks(self._chunks, self._arena, least, self._state)
+        self._place_all()
+
+    def _place_all(self) -> None:
+        self._slots[:] = -1
+        place_chunks(self._chunks, self.num_chunks, self._slots)
 
     def count_words(self, tokenizer: Tokenizer) -> tuple[list[str], NDArray[np.int64]]:
         """Return the distinct words, sorted, and their counts, int64 [words].

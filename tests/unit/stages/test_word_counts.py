@@ -12,6 +12,7 @@ from tokenizers import models
 
 from maskprep.config import TrainingConfig
 from maskprep.encoders.building import build_tokenizer
+from maskprep.stages import word_counts
 from maskprep.stages.word_counts import WordCounter
 
 EMPTY = {"wordpiece": models.WordPiece, "bpe": models.BPE, "unigram": models.Unigram}
@@ -126,3 +127,35 @@ def test_words_are_the_librarys_words_in_real_text(shared_data, config, name):
     with lzma.open(shared_data / "text" / f"{name}.jsonl.xz", "rt", encoding="utf-8") as file:
         texts = [json.loads(line)["text"] for line in file][:150]
     assert count(texts, config) == count_with_library(texts, config)
+
+
+def test_rare_words_are_forgotten_when_there_are_too_many_and_that_is_counted(monkeypatch):
+    monkeypatch.setattr(word_counts, "_FIRST_CHUNKS", 8)
+    monkeypatch.setattr(word_counts, "MOST_CHUNKS", 16)
+    counter = WordCounter("wordpiece")
+    rare = [f"rare{number:04d}" for number in range(100)]
+    text = "\n".join(f"often {word} twice twice" for word in rare)
+    counter.add(pa.array([text], pa.large_string()))
+    words, counts = counter.count_words(tokenizer_for(TrainingConfig()))
+    found = dict(zip(words, counts.tolist(), strict=True))
+    assert counter.num_chunks <= 16
+    assert (found["often"], found["twice"]) == (100, 200)
+    assert counter.num_forgotten > 50
+    assert sum(found.values()) + counter.num_forgotten == 400
+
+
+def test_forgetting_does_not_depend_on_how_text_is_cut_into_batches(monkeypatch):
+    monkeypatch.setattr(word_counts, "_FIRST_CHUNKS", 8)
+    monkeypatch.setattr(word_counts, "MOST_CHUNKS", 16)
+    lines = [f"a{number % 7} b{number % 31} c{number}" for number in range(200)]
+    once, many = WordCounter("wordpiece"), WordCounter("wordpiece")
+    once.add(pa.array(["\n".join(lines)], pa.large_string()))
+    for line in lines:
+        many.add(pa.array([line], pa.large_string()))
+    tokenizer = tokenizer_for(TrainingConfig())
+    (words, counts), (words_again, counts_again) = (
+        counter.count_words(tokenizer) for counter in (once, many)
+    )
+    assert words == words_again
+    np.testing.assert_array_equal(counts, counts_again)
+    assert once.num_forgotten == many.num_forgotten > 0
