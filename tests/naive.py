@@ -374,12 +374,3 @@ def _join_pair(word: tuple[str, ...], pair: tuple[str, str], token: str) -> tupl
         joined.append(token if is_pair else word[i])
         i += 2 if is_pair else 1
     return tuple(joined)
-
-
-def list_levels(lengths: list[int]) -> tuple[list[int], list[int]]:
-    """Return repetition and definition levels of a list column without nulls."""
-    repetition, definition = [], []
-    for length in lengths:
-        repetition += [0] + [1] * (length - 1)
-        definition += [3] * length or [1]
-    return repetition, definition

@@ -18,7 +18,6 @@ import pyarrow.parquet as pq
 from maskprep.config import Compression
 from maskprep.errors import MachineError, SchemaError, ShardError
 from maskprep.storage.atomic import atomic_file
-from maskprep.storage.parquet_writer import ParquetWriter
 from maskprep.storage.row_hash import RowHash
 
 ROW_GROUP_TOKENS = 2**20
@@ -147,15 +146,21 @@ def write_shard(
     token_column = next(name for name in ("input_ids", "token_ids") if name in schema.names)
     with atomic_file(path) as file:
         sink = _HashingFile(file)
-        writer = ParquetWriter(sink, schema, compression)
-        group: pa.RecordBatch | None = first
-        while group is not None:
-            rows_hash.update(group)
-            num_rows += group.num_rows
-            num_tokens += len(group.column(token_column).flatten())
-            writer.write_group(group)
-            group = next(groups, None)
-        writer.close()
+        with pq.ParquetWriter(
+            sink,
+            schema,
+            compression=compression,
+            write_page_checksum=True,
+            store_schema=True,
+        ) as writer:
+            group: pa.RecordBatch | None = first
+            while group is not None:
+                rows_hash.update(group)
+                num_rows += group.num_rows
+                num_tokens += len(group.column(token_column).flatten())
+                table = pa.Table.from_arrays(group.columns, schema=schema)
+                writer.write_table(table, row_group_size=max(group.num_rows, 1))
+                group = next(groups, None)
     return Shard(
         name=path.name,
         rows=num_rows,
