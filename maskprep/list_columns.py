@@ -1,4 +1,4 @@
-"""Lists and texts of a record batch as flat arrays and offsets, and back."""
+"""List columns of a record batch as flat arrays and offsets, and back."""
 
 from typing import Any
 
@@ -26,20 +26,3 @@ def list_column(values: NDArray[Any], offsets: NDArray[np.int64]) -> pa.ListArra
         offsets: int64 [rows + 1], below 2^31.
     """
     return pa.ListArray.from_arrays(pa.array(offsets.astype(np.int32)), pa.array(values))
-
-
-def flat_text(texts: Any) -> tuple[NDArray[np.uint8], NDArray[np.int64]]:  # noqa: ANN401 - Arrow
-    """Return the bytes of texts, and where each row's begin.
-
-    Args:
-        texts: large_string or large_binary [rows], no nulls; also a slice of a larger column.
-
-    Returns:
-        uint8 [bytes], a view, and offsets int64 [rows + 1], beginning with 0.
-    """
-    _, offsets_buffer, data_buffer = texts.buffers()
-    if data_buffer is None or len(texts) == 0:
-        return np.empty(0, np.uint8), np.zeros(len(texts) + 1, np.int64)
-    offsets = np.frombuffer(offsets_buffer, np.int64)[texts.offset : texts.offset + len(texts) + 1]
-    data = np.frombuffer(data_buffer, np.uint8)[offsets[0] : offsets[-1]]
-    return data, offsets - offsets[0]

@@ -16,30 +16,11 @@ so far. LINE_START: of the current line. BLANK: 1 as long as that line shows onl
 NEXT: where the scan stopped.
 """
 
-_BLOCK = 64
-
 
 @device
 def _is_space(byte):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Tell white space within a line: tab, vertical tab, form feed, carriage return, space."""
     return byte in (9, 11, 12, 13, 32)
-
-
-@device
-def _line_end(data, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the first line feed from i on, or the end."""
-    while i + _BLOCK <= data.size:
-        # A loop without an exit becomes SIMD code.
-        block = data[i : i + _BLOCK]
-        ends = False
-        for place in range(_BLOCK):
-            ends |= block[place] == 10  # noqa: PLR2004 - the line feed
-        if ends:
-            break
-        i += _BLOCK
-    while i < data.size and data[i] != 10:  # noqa: PLR2004 - the line feed
-        i += 1
-    return i
 
 
 @kernel("int64(const_uint8[::1], int64, int64, int64[::1], int64[:, ::1])")
@@ -81,7 +62,8 @@ def find_documents(
                     state[POSITION] = state[LINE_START]
                     state[START] = offset + i
         else:
-            i = _line_end(data, i)
+            while i < data.size and data[i] != 10:  # noqa: PLR2004 - the line feed
+                i += 1
             if i < data.size:
                 visible = i
                 while visible > 0 and _is_space(data[visible - 1]):
@@ -99,16 +81,3 @@ def find_documents(
         i += 1
     state[NEXT] = offset + min(i, data.size)
     return found
-
-
-@kernel("int64(const_uint8[::1])")
-def count_line_feeds(data: NDArray[np.uint8]) -> int:
-    """Return how many line feeds there are.
-
-    Args:
-        data: uint8 [bytes].
-    """
-    total = 0
-    for byte in data:
-        total += byte == 10  # noqa: PLR2004 - the line feed
-    return total

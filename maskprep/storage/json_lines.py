@@ -2,20 +2,16 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 import orjson
 import pyarrow as pa
-from numpy.typing import NDArray
 
 from maskprep.errors import CorpusError
 from maskprep.kernels import documents as scan
-from maskprep.kernels.json_lines import extract_strings
-from maskprep.kernels.utf8 import is_utf8
 from maskprep.storage.blocks import Block, missing_column
-from maskprep.storage.rows import Array, DocumentRows
+from maskprep.storage.rows import DocumentRows
 from maskprep.storage.text import BlockFile, TextRun, TextWindows
 
 LONGEST_LINE_BYTES = 64 * 2**20
@@ -42,15 +38,6 @@ def read_json_lines(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch
             yield from lines.parse(run)
 
 
-@dataclass(frozen=True)
-class _Parsed:
-    """Lines of a run, by number int64 [lines], and the texts and names [lines] in them."""
-
-    numbers: NDArray[np.int64]
-    texts: Array
-    names: Array
-
-
 class _Lines:
     """Parses lines, and says where one is wrong."""
 
@@ -58,7 +45,6 @@ class _Lines:
         self._file = file
         self._rows = rows
         self._column = rows.config.text_column
-        self._name_column = rows.config.id_column
         self._is_strict = rows.config.on_invalid == "error"
 
     def refuse_long_line(self, position: int) -> bool:
@@ -70,46 +56,25 @@ class _Lines:
 
     def parse(self, run: TextRun) -> Iterator[pa.RecordBatch]:
         """Yield the documents of some lines."""
-        texts, is_read = _strings(run, self._column)
-        names = None
-        if self._name_column is not None:
-            names, has_name = _strings(run, self._name_column)
-            is_read &= has_name
-        numbers = np.flatnonzero(is_read)
-        if numbers.size < is_read.size:
-            others = self._parse_others(run, np.flatnonzero(~is_read).tolist())
-            order = np.argsort(np.append(numbers, others.numbers), kind="stable")
-            texts = pa.concat_arrays([texts.take(numbers), others.texts]).take(order)
-            if names is not None:
-                names = pa.concat_arrays([names.take(numbers), others.names]).take(order)
-            numbers = np.append(numbers, others.numbers)[order]
-        positions = run.documents[numbers, 0]
-
-        def locate(row: int, byte: int) -> tuple[str, int]:
-            return self._where(int(positions[row])), byte + 1
-
-        names = None if names is None else names.cast(pa.string())
-        yield from self._rows.column_batches(texts, positions, names, locate)
-
-    def _parse_others(self, run: TextRun, numbers: list[int]) -> "_Parsed":
-        """Parse the lines that the kernel leaves to a parser, and say what is wrong with them."""
-        kept: list[int] = []
         texts: list[str | None] = []
-        names: list[str] = []
-        for number in numbers:
-            position, start, end = run.documents[number].tolist()
+        ids: list[str] = []
+        positions: list[int] = []
+        for position, start, end in run.documents.tolist():
             value = self._object(run.data[start - run.offset : end - run.offset], position, start)
             if value is None or not self._has_text(value, position):
                 continue
-            kept.append(number)
             texts.append(value[self._column])
-            if self._name_column is not None:
-                names.append(_as_name(value.get(self._name_column)))
-        return _Parsed(
-            np.array(kept, np.int64),
-            pa.array(texts, pa.large_string()),
-            pa.array(names, pa.large_string()),
-        )
+            positions.append(position)
+            if self._rows.config.id_column is not None:
+                ids.append(_as_name(value.get(self._rows.config.id_column)))
+        column = pa.array(texts, pa.large_string()).cast(pa.large_binary())
+        names = pa.array(ids, pa.string()) if self._rows.config.id_column is not None else None
+        places = np.array(positions, np.int64)
+
+        def locate(row: int, byte: int) -> tuple[str, int]:
+            return self._where(positions[row]), byte + 1
+
+        yield from self._rows.column_batches(column, places, names, locate)
 
     def _object(self, line: bytes, position: int, start: int) -> dict[str, Any] | None:
         try:
@@ -170,34 +135,6 @@ class _Lines:
 
     def _where(self, position: int) -> str:
         return f"{self._rows.source.shown_name}:{self._file.line_at(position)[0]}"
-
-
-def _strings(run: TextRun, key: str) -> tuple[Array, NDArray[np.bool_]]:
-    """Return the strings behind a key of each line's object, and which lines have been read.
-
-    Returns:
-        large_string [lines], empty where a line was not read; bool [lines].
-    """
-    borders = run.documents[:, 1:] - run.offset
-    first, last = int(borders[0, 0]), int(borders[-1, 1])
-    is_read = np.zeros(len(borders), np.bool_)
-    offsets = np.zeros(len(borders) + 1, np.int64)
-    data = np.frombuffer(run.data, np.uint8)
-    out = np.empty(last - first, np.uint8)
-    # All at once: if one line is no UTF-8, the parser that says where reads all of them.
-    if is_utf8(data[first:last], np.array([0, last - first])):
-        extract_strings(
-            data,
-            np.frombuffer(run.data, np.uint64, len(run.data) // 8),
-            np.ascontiguousarray(borders[:, 0]),
-            np.ascontiguousarray(borders[:, 1]),
-            np.frombuffer(key.encode(), np.uint8),
-            out,
-            offsets,
-            is_read,
-        )
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(out[: offsets[-1]])]
-    return pa.Array.from_buffers(pa.large_string(), len(borders), buffers), is_read
 
 
 def _with_replacements(text: str) -> dict[str, Any] | None:

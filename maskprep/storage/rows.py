@@ -7,14 +7,12 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from maskprep.config import CorpusConfig
 from maskprep.errors import CorpusError
-from maskprep.kernels.documents import count_line_feeds
 from maskprep.kernels.identity import hash_positions
-from maskprep.kernels.utf8 import find_visible, is_utf8
-from maskprep.list_columns import flat_text
 from maskprep.schema import RAW_DOCUMENTS
 from maskprep.storage.sources import Source
 from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, piece_end
@@ -93,10 +91,14 @@ class DocumentRows:
             ids: string [rows], for --id-column.
         """
         num_documents = int(np.count_nonzero(~continues))
-        data, _ = flat_text(texts)
+        data = texts.buffers()[2]
+        begin, end = _offsets(texts)[[0, -1]]
         self.counts.documents += num_documents
-        self.counts.text_bytes += data.size
-        self.counts.lines += num_documents + count_line_feeds(data)
+        self.counts.text_bytes += int(end - begin)
+        self.counts.lines += num_documents
+        if end > begin:
+            view = np.frombuffer(data, np.uint8)[begin:end]
+            self.counts.lines += int(np.count_nonzero(view == ord("\n")))
         document_ids = np.empty(len(positions), np.int64)
         hash_positions(self._name_hash, np.ascontiguousarray(positions), document_ids)
         columns = [pa.array(document_ids), pa.array(continues), texts]
@@ -110,18 +112,18 @@ class DocumentRows:
         """Return the texts as large_string, and which rows are left.
 
         Args:
-            texts: large_binary [rows], no nulls; a large_string is valid already.
+            texts: large_binary [rows], no nulls.
             positions: int64 [rows].
             locate: where an invalid byte stands.
 
         Raises:
             CorpusError: invalid UTF-8, and --on-invalid is error.
         """
+        try:
+            return texts.cast(pa.large_string()), np.ones(len(texts), np.bool_)
+        except pa.ArrowInvalid:
+            pass
         kept = np.ones(len(texts), np.bool_)
-        if pa.types.is_large_string(texts.type):
-            return texts, kept
-        if is_utf8(*flat_text(texts)):
-            return texts.view(pa.large_string()), kept
         mended: list[str] = []
         for row, data in enumerate(texts.to_pylist()):
             try:
@@ -155,7 +157,7 @@ class DocumentRows:
         """Yield bounded rows from a column of whole texts.
 
         Args:
-            texts: large_binary or valid large_string [rows]; nulls and white space are dropped.
+            texts: large_binary [rows]; nulls and texts of white space are dropped.
             positions: int64 [rows].
             ids: string [rows], for --id-column.
             locate: where an invalid byte stands.
@@ -169,18 +171,17 @@ class DocumentRows:
 
         texts, kept = self.checked(texts.drop_null(), positions[numbers], locate_present)
         numbers = numbers[kept]
-        visible = np.empty(len(texts), np.bool_)
-        find_visible(*flat_text(texts), visible)
+        visible = np.asarray(pc.binary_length(pc.utf8_trim_whitespace(texts))) > 0
         self.counts.drop("empty_text", int(np.count_nonzero(~visible)))
         numbers = numbers[visible]
-        texts = texts if visible.all() else texts.filter(pa.array(visible))
+        texts = texts.filter(pa.array(visible))
         ids = None if ids is None else ids.take(numbers)
         yield from self._cut_column(texts, positions[numbers], ids)
 
     def _cut_column(
         self, texts: Array, positions: NDArray[np.int64], ids: Array | None
     ) -> Iterator[pa.RecordBatch]:
-        _, offsets = flat_text(texts)
+        offsets = _offsets(texts)
         first = 0
         while first < len(texts):
             reach = np.searchsorted(offsets, offsets[first] + PIECE_BYTES, side="right") - 1
@@ -205,3 +206,8 @@ class DocumentRows:
             row = pa.array([piece], pa.large_binary()).cast(pa.large_string())
             yield self.batch(row, position, np.array([begin > 0]), name)
             begin += len(piece)
+
+
+def _offsets(texts: Array) -> NDArray[np.int64]:
+    offsets = np.frombuffer(texts.buffers()[1], np.int64)
+    return offsets[texts.offset : texts.offset + len(texts) + 1]

@@ -366,28 +366,3 @@ def test_real_books_are_read_to_the_byte(shared_data, tmp_path):
     table = read_all([path], CorpusConfig(id_column="id"), tmp_path, counts)
     assert (counts.documents, counts.text_bytes) == (1648, 30_453_856)
     assert sum(batch.num_rows for task in table for batch in task) == 1648
-
-
-@given(st.lists(st.sampled_from(range(7)), min_size=1, max_size=12))
-def test_lines_for_the_kernel_and_for_the_parser_keep_their_order(kinds):
-    spelt = [
-        '{{"text": "row {0}", "url": "u{0}"}}',
-        '{{"url": "u{0}", "n": 1e3, "text": "row {0}"}}',
-        '{{"t\\u0065xt": "row {0}", "url": "u{0}"}}',
-        '{{"url": {0}, "text": "row {0}"}}',
-        '{{"text": "row {0}"}}',
-        '{{"text": null, "url": "u{0}"}}',
-        '{{"text": " ", "url": "u{0}"}}',
-    ]
-    names = ["u{0}", "u{0}", "u{0}", "{0}", ""]
-    data = "\n".join(spelt[kind].format(number) for number, kind in enumerate(kinds)).encode()
-    counts = ReadCounts()
-    config = CorpusConfig(id_column="url")
-    found = read_bytes(data, config, "a.jsonl", counts)
-    assert [(row["text"], row["url"]) for row in found] == [
-        (f"row {number}", names[kind].format(number))
-        for number, kind in enumerate(kinds)
-        if kind < len(names)
-    ]
-    assert counts.dropped.get("null_text", 0) == kinds.count(5)
-    assert counts.dropped.get("empty_text", 0) == kinds.count(6)
