@@ -16,6 +16,7 @@ Sentences = Literal["split", "lines", "none"]
 LineBreaks = Literal["boundary", "space"]
 Encode = Literal["line", "document"]
 SpecialTokensInText = Literal["split", "error", "parse"]
+EncoderChoice = Literal["auto", "fast", "reference"]
 Model = Literal["wordpiece", "bpe", "unigram"]
 Unit = Literal["token", "word"]
 Columns = Literal["loss-mask", "labels", "positions", "keras"]
@@ -223,6 +224,8 @@ class RunConfig:
     """Most private memory of the run, kept by running fewer workers; None: as they need."""
     temp_dir: str | None = None
     overwrite: bool = False
+    encoder: EncoderChoice = "auto"
+    """What turns text into ids: always the ids of the tokenizers library, faster or by itself."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -231,6 +234,7 @@ class RunConfig:
             ConfigError: a field has a value it cannot have.
         """
         _require(self.workers >= 1, "workers", self.workers, "at least 1")
+        _require_choice("encoder", self.encoder, EncoderChoice)
         _require(
             self.memory_bytes is None or self.memory_bytes >= 1,
             "memory",

@@ -16,6 +16,7 @@ from maskprep.config import (
     TokenizationConfig,
     TrainingConfig,
 )
+from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
 from maskprep.errors import ConfigError
 from maskprep.schema import DOCUMENTS, EXAMPLES
@@ -79,14 +80,15 @@ def tokenize_corpus(
 ) -> Summary:
     """Turn a corpus into documents."""
     spare_inputs(corpus.inputs, target)
+    encoder = choose_encoder(tokenizer, context.machine.encoder)
     with start_engine(context) as engine:
         text = survey_corpus(corpus.inputs, corpus.config, engine, context.progress)
         record = tokenization_record(corpus.config, corpus.tokenization)
-        job = TokenizationJob(text, corpus.tokenization, tokenizer, shards, record)
+        job = TokenizationJob(text, corpus.tokenization, tokenizer, encoder, shards, record)
         blocks = {"block_bytes": corpus.config.block_bytes}
         identity = identity_of(record, text.entries(), shards, tokenizer.fingerprint, **blocks)
         summary = carry_out(job, identity, target, context, engine, resumable=not text.reads_stdin)
-        return replace(summary, ignored=text.ignored)
+        return replace(summary, ignored=text.ignored, encoder=encoder)
 
 
 def pair_documents(
@@ -159,6 +161,8 @@ def prepare_corpus(
     record = tokenization_record(recipe.corpus, recipe.tokenization)
     record = next_record(record, "pair", recipe.pairing, None)
     record = next_record(record, "mask", recipe.masking, None)
+    wanted = context.machine.encoder
+    encoder = None if tokenizer is None else choose_encoder(tokenizer, wanted)
     with start_engine(context) as engine:
         text = survey_corpus(inputs, recipe.corpus, engine, context.progress)
         if tokenizer is None and text.reads_stdin:
@@ -168,9 +172,11 @@ def prepare_corpus(
             )
 
         def make(run: Run, folder: DatasetFolder) -> Made:
+            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, run)
             job = PreparationJob(
                 text,
-                tokenizer or train_once(text, recipe.training, folder.tokenizer, run),
+                used,
+                encoder or choose_encoder(used, wanted),
                 recipe.tokenization,
                 recipe.pairing,
                 recipe.masking,
@@ -183,4 +189,4 @@ def prepare_corpus(
         identity = identity_of(record, text.entries(), recipe.shards, made_with)
         resumable = not text.reads_stdin
         summary = fill_folder(output, identity, context, engine, make, resumable=resumable)
-        return replace(summary, ignored=text.ignored)
+        return replace(summary, ignored=text.ignored, encoder=encoder)

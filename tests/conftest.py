@@ -29,6 +29,12 @@ def shared_data() -> Path:
 
 
 @pytest.fixture(scope="session")
+def all_text() -> bool:
+    """Whether tests go through all real text, for minutes, and not through a sample of it."""
+    return bool(os.environ.get("MASKPREP_TEST_ALL"))
+
+
+@pytest.fixture(scope="session")
 def toy_corpus(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder of real English prose, 79 documents in 79 files: what every CPython carries."""
     folder = tmp_path_factory.mktemp("corpus")

@@ -18,6 +18,7 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
         if entry["stage"] == "tokenize" and entry.get("totals"):
             yield from _about_documents(entry, str(tokenized.get("documents", "")))
             yield from _about_vocabulary(entry)
+            yield from _about_encoder(entry)
         if entry["stage"] == "pair":
             paired = lineage.get("pair", settings)
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
@@ -46,6 +47,14 @@ def _about_vocabulary(entry: Mapping[str, Any]) -> Iterator[str]:
     if share > LARGE_UNKNOWN_SHARE:
         yield (
             f"{share:.1%} of the tokens are unknown to the tokenizer: is it one for this language?"
+        )
+
+
+def _about_encoder(entry: Mapping[str, Any]) -> Iterator[str]:
+    if entry.get("encoder", {}).get("has_failed"):
+        yield (
+            "the fast encoder did not give the ids of the tokenizers library, so the library "
+            "encoded the text. Please report that, with the tokenizer and a piece of the text."
         )
 
 

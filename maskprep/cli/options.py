@@ -13,6 +13,7 @@ import typer
 
 from maskprep.config import (
     Compression,
+    EncoderChoice,
     RunConfig,
     ShardConfig,
 )
@@ -187,6 +188,19 @@ class MachineOptions:
         bool,
         _machine("--overwrite", help="Replace what OUT holds."),
     ] = False
+
+
+@dataclass(frozen=True)
+class EncoderOptions:
+    """What turns text into ids."""
+
+    encoder: Annotated[
+        EncoderChoice,
+        _tokenizer(
+            help="Same ids, at different speeds: auto takes fast wherever it gives the ids of the "
+            "tokenizers library, which is the reference."
+        ),
+    ] = RunConfig.encoder
 
 
 @dataclass(frozen=True)

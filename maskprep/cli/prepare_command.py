@@ -10,6 +10,7 @@ from maskprep.cli.option_groups import settings_from, typed_by_user, values_for
 from maskprep.cli.options import (
     ConfigFile,
     DryRun,
+    EncoderOptions,
     GivenTokenizerPath,
     KeepStages,
     MachineOptions,
@@ -57,6 +58,7 @@ def prepare_command(
     masking: MaskingOptions,
     shards: ShardOptions,
     order: OrderOptions,
+    encoder: EncoderOptions,
     machine: MachineOptions,
     report: ReportOptions,
     dry_run: DryRun = False,
@@ -74,7 +76,7 @@ def prepare_command(
     from maskprep.cli.report import report_run
     from maskprep.cli.running import run_context
 
-    with run_context(machine, report, dry_run=dry_run) as run:
+    with run_context(machine, report, encoder, dry_run=dry_run) as run:
         loaded = _load(tokenizer, roles, settings)
         if keep_stages is None:
             summary = _prepare(names, settings, loaded, folder, run)

@@ -33,6 +33,7 @@ DROPPED_MEANINGS = {
     "tokens_trimmed": "tokens trimmed at the ends of long pairs",
     "tokens_unpaired": "tokens of documents that gave no pair",
     "documents_without_pair": "documents that gave no pair",
+    "rare_words": "occurrences of rare words, which were too many to count",
 }
 CHANGED_MEANINGS = {
     "invalid_characters_replaced": "documents with invalid UTF-8 replaced",
@@ -101,7 +102,11 @@ def report_run(
     manifest = summary.manifest
     place = "standard output" if summary.output is None else printable(str(summary.output))
     if summary.dry_run:
-        planned = dry_run_lines(manifest, raw=command in RAW_INPUT)
+        chosen = {} if summary.encoder is None else summary.encoder.record()
+        planned = [
+            *dry_run_lines(manifest, raw=command in RAW_INPUT),
+            *_encoder(chosen, always=True),
+        ]
         print_lines(console, f"{command} to {place}: nothing written", planned)
         return
     if summary.finished_before:
@@ -133,6 +138,7 @@ def report_training(
         ("learned from", _text_read(trained.num_documents, trained.num_bytes)),
         ("unknown", f"{trained.unknown_share:.4%} of the text's tokens"),
         *_nonzero("dropped", summary.read.dropped, DROPPED_MEANINGS),
+        *_nonzero("dropped", {"rare_words": trained.num_forgotten}, DROPPED_MEANINGS),
         *_ignored(summary.text.ignored),
     ]
     print_lines(console, f"train wrote {summary.output} ({config.model})", lines)
@@ -162,6 +168,7 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
     rates, totals = entry.get("rates", {}), entry.get("totals", {})
+    yield from _encoder(entry.get("encoder", {}), always=False)
     if "unknown_tokens" in rates:
         text = _text_read(totals["documents"], totals["text_bytes"])
         yield "read", f"{text}, {totals['sentences']:,} sentences"
@@ -171,6 +178,13 @@ def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
     if "selected" in rates:
         shares = ", ".join(f"{rates[name]:.1%} {name}" for name in ("masked", "replaced", "kept"))
         yield "selected", f"{rates['selected']:.2%} of the tokens that may be; {shares}"
+
+
+def _encoder(chosen: Mapping[str, Any], *, always: bool) -> Iterator[Line]:
+    """Yield what encodes text, if that is always to be said or no kernel could do it."""
+    if chosen and (always or chosen["reason"]):
+        reason = f" ({chosen['reason']})" if chosen["reason"] else ""
+        yield "encoder", f"{chosen['name']}{reason}"
 
 
 def counted_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:

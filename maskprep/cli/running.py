@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from maskprep.cli.option_groups import settings_from
-from maskprep.cli.options import MachineOptions, ReportOptions
+from maskprep.cli.options import EncoderOptions, MachineOptions, ReportOptions
 from maskprep.cli.progress import shown_progress
 from maskprep.cli.standard_streams import binary_input
 from maskprep.config import RunConfig
@@ -14,10 +14,14 @@ from maskprep.tasks.running import Context
 
 @contextmanager
 def run_context(
-    machine: MachineOptions, report: ReportOptions, *, dry_run: bool = False
+    machine: MachineOptions,
+    report: ReportOptions,
+    encoder: EncoderOptions | None = None,
+    *,
+    dry_run: bool = False,
 ) -> Iterator[Context]:
     """Give the pipeline this machine and a progress display, while the block runs."""
-    config = settings_from(RunConfig, machine)
+    config = settings_from(RunConfig, machine, *([] if encoder is None else [encoder]))
     with shown_progress(report) as progress:
         yield Context(config, progress, binary_input(), dry_run)
 

@@ -3,6 +3,7 @@
 from maskprep.cli.option_groups import settings_from
 from maskprep.cli.options import (
     DryRun,
+    EncoderOptions,
     MachineOptions,
     Output,
     RawInputs,
@@ -24,6 +25,7 @@ def tokenize_command(
     tokenization: TokenizationOptions,
     roles: SpecialTokenOptions,
     shards: ShardOptions,
+    encoder: EncoderOptions,
     machine: MachineOptions,
     report: ReportOptions,
     dry_run: DryRun = False,
@@ -43,7 +45,7 @@ def tokenize_command(
     options = settings_from(RoleOptions, roles)
     loaded = load_tokenizer(tokenizer, options, parse_special_tokens=parse)
     rows = pipeline.Corpus(names, corpus_config, tokenization_config)
-    with run_context(machine, report, dry_run=dry_run) as context:
+    with run_context(machine, report, encoder, dry_run=dry_run) as context:
         shard_config = settings_from(ShardConfig, shards)
         summary = pipeline.tokenize_corpus(rows, loaded, shard_config, target, context)
     report_run("tokenize", summary, report, to_stderr=goes_to_stdout(output))

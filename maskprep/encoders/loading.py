@@ -71,6 +71,10 @@ class Tokenizer:
     @cached_property
     def backend(self) -> tokenizers.Tokenizer:
         """The library's tokenizer, ready to encode text."""
+        return self.new_backend()
+
+    def new_backend(self) -> tokenizers.Tokenizer:
+        """Return the library's tokenizer once more, to be changed freely."""
         backend = guarded(self.origin, lambda: tokenizers.Tokenizer.from_str(self.json))
         backend.encode_special_tokens = not self.parse_special_tokens
         return backend

@@ -23,13 +23,14 @@ _MARK = "\u2581"
 
 @dataclass(frozen=True)
 class EncodedLines:
-    """Tokens of some lines.
+    r"""Tokens of some lines.
 
     Attributes:
         ids: int32 [tokens].
         offsets: int64 [lines + 1], line i has ids[offsets[i]:offsets[i + 1]].
-        starts: int32 [tokens], byte in its line of the token's first character; 0 in lines
-            whose starts were not asked for.
+        starts: int32 [tokens], byte in its line of the token's first character, but behind the
+            spaces that its word begins with (the T of `\u0120They`); 0 in lines whose starts were
+            not asked for.
         word_starts: bool [tokens].
     """
 
@@ -52,6 +53,7 @@ class ReferenceEncoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Take the tokenizer."""
         self.tokenizer = tokenizer
+        self._library: tokenizers.Tokenizer | None = None
         self._letters = _joined_letters(tokenizer)
         self._marked = _marked_ids(tokenizer)
 
@@ -80,10 +82,9 @@ class ReferenceEncoder:
         find_letters(text, line_starts, line_ends, self._letters, has_letters)
         placed = has_letters | (True if needs_starts is None else needs_starts)
         chunks = []
-        for first, stop in _chunks(line_starts, line_ends):
+        for first, stop in line_portions(line_starts, line_ends, CHUNK_BYTES):
             lines = np.stack([line_starts[first:stop], line_ends[first:stop]], axis=1)
-            of_chunk = slice(first, stop)
-            chunks.append(self._encode_chunk(text, lines, placed[of_chunk], has_letters[of_chunk]))
+            chunks.append(self._encode_chunk(text, lines, placed[first:stop]))
         lengths, ids, starts, word_starts = (
             np.concatenate(parts) for parts in zip(_NO_TOKENS, *chunks, strict=True)
         )
@@ -91,18 +92,24 @@ class ReferenceEncoder:
         np.cumsum(lengths, out=offsets[1:])
         return EncodedLines(ids, offsets, starts, word_starts)
 
+    def _backend(self) -> tokenizers.Tokenizer:
+        """Return the library's tokenizer, without what trims offsets in some tokenizers."""
+        if self._library is None:
+            self._library = self.tokenizer.new_backend()
+            self._library.post_processor = None
+        return self._library
+
     def _encode_chunk(
         self,
         text: NDArray[np.uint8],
         lines: NDArray[np.int64],
         placed: NDArray[np.bool_],
-        has_letters: NDArray[np.bool_],
     ) -> "_Chunk":
         view = text.data
         texts = [str(view[start:end], "utf-8") for start, end in lines.tolist()]
         encodings = guarded(
             self.tokenizer.origin,
-            lambda: self.tokenizer.backend.encode_batch(texts, add_special_tokens=False),
+            lambda: self._backend().encode_batch(texts, add_special_tokens=False),
         )
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         total = int(lengths.sum())
@@ -114,7 +121,7 @@ class ReferenceEncoder:
         if placed.any():
             which = np.repeat(placed, lengths)
             chosen = [encodings[i] for i in np.flatnonzero(placed).tolist()]
-            characters = _characters(chosen, int(which.sum()), with_ends=bool(has_letters.any()))
+            characters = _characters(chosen, int(which.sum()))
             of_lines = np.zeros(len(chosen) + 1, np.int64)
             np.cumsum(lengths[placed], out=of_lines[1:])
             scratch = np.empty(int((lines[:, 1] - lines[:, 0]).max()) + 1, np.int32)
@@ -142,14 +149,14 @@ _NO_TOKENS: _Chunk = (
 )
 
 
-def _chunks(
-    line_starts: NDArray[np.int64], line_ends: NDArray[np.int64]
+def line_portions(
+    line_starts: NDArray[np.int64], line_ends: NDArray[np.int64], portion_bytes: int
 ) -> Iterator[tuple[int, int]]:
-    """Yield runs of lines of about CHUNK_BYTES."""
+    """Yield runs of lines of at most `portion_bytes` together, or of one longer line."""
     ends = np.cumsum(line_ends - line_starts)
     first, before = 0, 0
     while first < ends.size:
-        stop = max(int(np.searchsorted(ends, before + CHUNK_BYTES, side="right")), first + 1)
+        stop = max(int(np.searchsorted(ends, before + portion_bytes, side="right")), first + 1)
         yield first, stop
         first, before = stop, int(ends[stop - 1])
 
@@ -166,17 +173,11 @@ def _word_borders(
     return borders
 
 
-def _characters(
-    encodings: list[tokenizers.Encoding], total: int, *, with_ends: bool
-) -> NDArray[np.int32]:
-    """Return int32 [tokens, 2]: first character and one past the last, or 0 if not asked for."""
+def _characters(encodings: list[tokenizers.Encoding], total: int) -> NDArray[np.int32]:
+    """Return int32 [tokens, 2]: first character and one past the last."""
     offsets = (one.offsets for one in encodings)
-    if with_ends:
-        numbers = chain.from_iterable(chain.from_iterable(offsets))
-        return np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2)
-    characters = np.zeros((total, 2), np.int32)
-    characters[:, 0] = np.fromiter((start for one in offsets for start, _ in one), np.int32, total)
-    return characters
+    numbers = chain.from_iterable(chain.from_iterable(offsets))
+    return np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2)
 
 
 def _joined_letters(tokenizer: Tokenizer) -> NDArray[np.bool_]:

@@ -1,70 +1,58 @@
-"""The library's ids at the speed of memory: every distinct chunk of text is encoded once.
+"""SentencePiece's kind of tokenizers: every distinct chunk of text is encoded once.
 
-A tokenizer whose pre-tokenizer never looks across certain borders gives the same tokens for a line
-and for the chunks between its borders. Text repeats its words, so nearly every chunk is known
-already; what is not known is encoded by the library itself.
+A tokenizer that begins a word at each space gives the same tokens for a line and for the chunks
+between its spaces (`kernels.chunks` says which). Text repeats its words, so nearly every chunk is
+known already; what is not known is encoded by the library itself.
 """
 
-import json
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.encoders.loading import Tokenizer
-from maskprep.encoders.reference import EncodedLines, ReferenceEncoder
-from maskprep.kernels.chunks import (
-    BERT,
-    BERT_IDEOGRAPHS,
-    BYTE_LEVEL,
-    lay_chunks,
-    number_chunks,
-)
+from maskprep.encoders.characters import normalizer_steps
+from maskprep.encoders.fast import joined_lines, matched_tokens
+from maskprep.encoders.reference import EncodedLines, ReferenceEncoder, line_portions
+from maskprep.kernels.chunks import lay_chunks, number_chunks
 
 PORTION_BYTES = 2**20
 """Text that is cut at once."""
 MAX_CHUNKS = 2**19
 """Known chunks above which all are forgotten, so that memory stays bounded."""
 
-CHUNKS_TOGETHER = 256
-
 _TABLE_SLOTS = 2**22
+_STEPS = (
+    *("BertNormalizer", "Lowercase", "NFC", "NFD", "NFKC", "NFKD", "Nmt"),
+    *("Precompiled", "Replace", "Strip", "StripAccents"),
+)
+"""Of normalisers: none of them looks over a space between visible ASCII characters."""
 
 
-def encoder_for(
-    tokenizer: Tokenizer, *, parse_special_tokens: bool = False
-) -> "ReferenceEncoder | RememberingEncoder":
-    """Return the fastest encoder that gives exactly the library's ids.
-
-    Args:
-        tokenizer: to encode with.
-        parse_special_tokens: whether special tokens spelt in the text count as such.
-    """
-    kind = chunk_kind(json.loads(tokenizer.json), parse_special_tokens=parse_special_tokens)
-    reference = ReferenceEncoder(tokenizer)
-    return reference if kind is None else RememberingEncoder(reference, kind)
-
-
-def chunk_kind(content: dict[str, Any], *, parse_special_tokens: bool) -> int | None:
-    """Return how a tokenizer's text may be cut into chunks, or None if that is not known.
+def may_remember(content: Mapping[str, Any], *, parse_special_tokens: bool) -> bool:
+    """Tell whether a tokenizer gives the same tokens for a line and for its chunks.
 
     Args:
         content: of tokenizer.json.
         parse_special_tokens: whether special tokens spelt in the text count as such.
     """
-    for token in content.get("added_tokens", []):
-        matched = parse_special_tokens or not token["special"]
-        if matched and (token["lstrip"] or token["rstrip"] or " " in token["content"]):
-            return None
-    normalizer = content.get("normalizer") or {}
-    pre_tokenizer = content.get("pre_tokenizer") or {}
-    if pre_tokenizer.get("type") == "BertPreTokenizer":
-        if normalizer.get("type") == "BertNormalizer":
-            return BERT_IDEOGRAPHS if normalizer["handle_chinese_chars"] else BERT
-        return None if normalizer else BERT
-    if pre_tokenizer.get("type") == "ByteLevel" and pre_tokenizer.get("use_regex", True):
-        return None if normalizer else BYTE_LEVEL
-    return None
+    if matched_tokens(content, parse_special_tokens=parse_special_tokens):
+        return False
+    for step in normalizer_steps(content["normalizer"]):
+        if step["type"] not in _STEPS:
+            return False
+        # A replacement at the start of a text can keep the library from marking its first word.
+        if step["type"] == "Replace" and step["pattern"] != {"Regex": " {2,}"}:
+            return False
+    pre_tokenizer = content["pre_tokenizer"] or {}
+    steps = pre_tokenizer.get("pretokenizers", [pre_tokenizer])
+    *before, last = steps
+    splits = [step.get("type") == "WhitespaceSplit" for step in before]
+    if last.get("type") != "Metaspace" or not all(splits) or len(splits) > 1:
+        return False
+    # Behind WhitespaceSplit, "first" marks the first word of a line and no other.
+    schemes = ("always",) if splits else ("always", "first")
+    return last.get("prepend_scheme") in schemes and bool(splits or last.get("split", True))
 
 
 class RememberingEncoder:
@@ -77,11 +65,10 @@ class RememberingEncoder:
 
     name = "remembering"
 
-    def __init__(self, reference: ReferenceEncoder, kind: int) -> None:
-        """Take the encoder of unknown chunks, and how lines may be cut."""
+    def __init__(self, reference: ReferenceEncoder) -> None:
+        """Take the encoder of unknown chunks."""
         self.tokenizer = reference.tokenizer
         self._reference = reference
-        self._kind = kind
         self._table = np.zeros(_TABLE_SLOTS, np.int32)
         self._places = np.zeros(MAX_CHUNKS + PORTION_BYTES + 1, np.int64)
         self._arena = np.empty(0, np.uint8)
@@ -117,19 +104,10 @@ class RememberingEncoder:
         del needs_starts
         lines = np.stack([line_starts, line_ends], axis=1)
         portions = [
-            self._encode_portion(text, lines[first:stop]) for first, stop in _portions(lines)
+            self._encode_portion(text, lines[first:stop])
+            for first, stop in line_portions(line_starts, line_ends, PORTION_BYTES)
         ]
-        if not portions:
-            return self._reference.encode_lines(text, line_starts, line_ends)
-        if len(portions) == 1:
-            return portions[0]
-        lengths = np.concatenate([np.diff(portion.offsets) for portion in portions])
-        return EncodedLines(
-            np.concatenate([portion.ids for portion in portions]),
-            np.append(0, np.cumsum(lengths)),
-            np.concatenate([portion.starts for portion in portions]),
-            np.concatenate([portion.word_starts for portion in portions]),
-        )
+        return portions[0] if len(portions) == 1 else joined_lines(portions)
 
     def _encode_portion(self, text: NDArray[np.uint8], lines: NDArray[np.int64]) -> EncodedLines:
         num_bytes = int((lines[:, 1] - lines[:, 0]).sum())
@@ -149,7 +127,6 @@ class RememberingEncoder:
         number_chunks(
             text,
             lines,
-            self._kind,
             self._table,
             self._places,
             self._arena,
@@ -166,19 +143,13 @@ class RememberingEncoder:
         if num_chunks == known:
             return
         places = self._places[known : num_chunks + 1]
-        # Chunks that a space may part are encoded many at a time: calls cost more than words.
-        together = 1 if self._kind == BYTE_LEVEL else CHUNKS_TOGETHER
-        firsts = places[:-1:together]
-        lasts = np.append(places[together:-1:together], places[-1]) - 1
-        new = self._reference.encode_lines(self._arena, firsts.copy(), lasts)
-        starts = new.starts + np.repeat(firsts, np.diff(new.offsets))
-        chunks = np.searchsorted(places, starts, side="right") - 1
-        lengths = np.bincount(chunks, minlength=places.size - 1)
+        firsts = places[:-1].copy()
+        new = self._reference.encode_lines(self._arena, firsts, places[1:] - 1)
         self._token_offsets = np.append(
-            self._token_offsets, self._token_offsets[-1] + np.cumsum(lengths)
+            self._token_offsets, self._token_offsets[-1] + new.offsets[1:]
         )
         self._ids = np.append(self._ids, new.ids)
-        self._starts = np.append(self._starts, (starts - places[chunks]).astype(np.int32))
+        self._starts = np.append(self._starts, new.starts)
         self._words = np.append(self._words, new.word_starts)
 
     def _lay(self, occurrences: NDArray[np.int32], line_offsets: NDArray[np.int64]) -> EncodedLines:
@@ -202,16 +173,3 @@ class RememberingEncoder:
             encoded.word_starts,
         )
         return encoded
-
-
-def _portions(lines: NDArray[np.int64]) -> list[tuple[int, int]]:
-    """Return runs of lines of at most PORTION_BYTES together, or of one longer line."""
-    ends = np.cumsum(lines[:, 1] - lines[:, 0])
-    portions = []
-    first, before = 0, 0
-    while first < ends.size:
-        stop = int(np.searchsorted(ends, before + PORTION_BYTES, side="right"))
-        stop = max(stop, first + 1)
-        portions.append((first, stop))
-        first, before = stop, int(ends[stop - 1])
-    return portions

@@ -1,9 +1,7 @@
-"""Cutting lines where no tokenizer of a kind looks across, and remembering the chunks between.
+"""Cutting lines at spaces that no tokenizer looks across, and remembering the chunks between.
 
-`BERT` cuts at spaces, which its pre-tokenizer drops; `BERT_IDEOGRAPHS` also around each ideograph
-U+4E00 ... U+9FFF, which its normaliser sets between spaces. `BYTE_LEVEL` cuts before a space that
-stands between visible characters (ASCII, or U+00C0 ... U+07FF: Latin, Greek, Cyrillic, Hebrew,
-Arabic): no alternative of GPT-2's pattern reaches over it.
+A line is cut at a space between two visible ASCII characters: no normaliser that treats characters
+one by one joins anything over it, and a pre-tokenizer of SentencePiece's kind begins a word there.
 """
 
 import numpy as np
@@ -11,50 +9,23 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 
-BERT, BERT_IDEOGRAPHS, BYTE_LEVEL = range(3)
-
 _SPACE = np.uint8(0x20)
 _FIRST_VISIBLE, _LAST_VISIBLE = np.uint8(0x21), np.uint8(0x7E)
-_CONTINUATION = np.uint8(0x80)
-_FIRST_LEAD, _LAST_LEAD = np.uint8(0xC3), np.uint8(0xDF)  # of U+00C0 ... U+07FF
 _HASH_START = np.uint64(0xCBF29CE484222325)
 _HASH_FACTOR = np.uint64(0x100000001B3)
 _HASH_SHIFT = np.uint64(29)
 
 
 @device
-def _is_ideograph(text, b, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Tell whether U+4E00 ... U+9FFF begins here: E4 B8 80 ... E9 BF BF."""
-    if b + 3 > stop or text[b] < 0xE4 or text[b] > 0xE9:  # noqa: PLR2004 - UTF-8
-        return False
-    return text[b] > 0xE4 or text[b + 1] >= 0xB8  # noqa: PLR2004
+def _is_visible(byte):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return _FIRST_VISIBLE <= byte <= _LAST_VISIBLE
 
 
 @device
-def _is_between_visible(text, b):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Tell whether visible characters stand before and after byte b; both exist."""
-    before, after = text[b - 1], text[b + 1]
-    if before >= _CONTINUATION:
-        before = text[b - 2]
-        if before < _FIRST_LEAD or before > _LAST_LEAD:
-            return False
-    elif before < _FIRST_VISIBLE or before > _LAST_VISIBLE:
-        return False
-    return _FIRST_VISIBLE <= after <= _LAST_VISIBLE or _FIRST_LEAD <= after <= _LAST_LEAD
-
-
-@device
-def _chunk_stop(text, start, stop, kind):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return where the chunk that begins at `start` ends."""
-    if kind == BYTE_LEVEL:
-        for b in range(start + 1, stop - 1):
-            if text[b] == _SPACE and _is_between_visible(text, b):
-                return b
-        return stop
-    if kind == BERT_IDEOGRAPHS and _is_ideograph(text, start, stop):
-        return start + 3
-    for b in range(start + 1, stop):
-        if text[b] == _SPACE or (kind == BERT_IDEOGRAPHS and _is_ideograph(text, b, stop)):
+def _chunk_stop(text, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return where the chunk that begins at `start` ends: at a space, or with the line."""
+    for b in range(start + 1, stop - 1):
+        if text[b] == _SPACE and _is_visible(text[b - 1]) and _is_visible(text[b + 1]):
             return b
     return stop
 
@@ -99,13 +70,12 @@ def _remember(text, start, stop, table, places, arena, num_chunks):  # type: ign
 
 
 @kernel(
-    "void(const_uint8[::1], int64[:, ::1], int64, int32[::1], int64[::1], uint8[::1],"
+    "void(const_uint8[::1], int64[:, ::1], int32[::1], int64[::1], uint8[::1],"
     " int64[::1], int32[:, ::1], int64[::1])"
 )
 def number_chunks(
     text: NDArray[np.uint8],
     lines: NDArray[np.int64],
-    kind: int,
     table: NDArray[np.int32],
     places: NDArray[np.int64],
     arena: NDArray[np.uint8],
@@ -118,7 +88,6 @@ def number_chunks(
     Args:
         text: uint8 [bytes], UTF-8.
         lines: int64 [lines, 2], first byte and one past the last.
-        kind: BERT, BERT_IDEOGRAPHS or BYTE_LEVEL.
         table: int32 [a power of two, more than twice the chunks], number + 1 of each known chunk
             at its hash, 0 where free; updated, as are the next three.
         places: int64 [chunks + 1], where each known chunk begins in the arena, and where the next
@@ -135,14 +104,11 @@ def number_chunks(
         start, stop = lines[line, 0], lines[line, 1]
         b = start
         while b < stop:
-            if kind != BYTE_LEVEL and text[b] == _SPACE:
-                b += 1
-                continue
-            end = _chunk_stop(text, b, stop, kind)
+            end = _chunk_stop(text, b, stop)
             occurrences[found, 0] = _remember(text, b, end, table, places, arena, num_chunks)
             occurrences[found, 1] = b - start
             found += 1
-            b = end
+            b = end + 1
         line_offsets[line + 1] = found
 
 

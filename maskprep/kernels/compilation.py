@@ -98,5 +98,22 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
 
 def device(function: Callable[P, R]) -> Callable[P, R]:
-    """Compile a small function that only other kernels call; each caller's code includes it."""
+    """Compile a small function that only other kernels call; each caller's code includes it.
+
+    It makes no arrays, so it need not count references to them, which costs more than most of what
+    such functions do.
+    """
+    return _njit(nogil=True, _nrt=False)(function)
+
+
+def inlined(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a small function into each kernel that calls it.
+
+    A call costs more than it seems: an array is passed as its seven parts.
+    """
+    return _njit(nogil=True, _nrt=False, inline="always")(function)
+
+
+def array_making_device(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile a function that only other kernels call, and that makes arrays."""
     return _njit(nogil=True)(function)

@@ -149,6 +149,18 @@ def find_letters(
                 i += size
 
 
+@device
+def _shown_place(data, first, scratch, place, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the first character from `place` on that is no space; `place` if none is before stop.
+
+    Character c of the line is at byte first + scratch[c].
+    """
+    shown = place
+    while shown < stop and data[first + scratch[shown]] == 0x20:
+        shown += 1
+    return shown if shown < stop else place
+
+
 @kernel(
     "void(const_uint8[::1], int64[:, ::1], const_int64[::1], int32[:, ::1], "
     "const_boolean[::1], int32[::1], int32[::1], boolean[::1])"
@@ -165,7 +177,8 @@ def place_tokens(
 ) -> None:
     """Turn token starts from characters into bytes; words begin at letters of unspaced scripts.
 
-    A token that begins inside a character which the token before it shares begins no word.
+    A token that begins inside a character which the token before it shares begins no word. Spaces
+    that a word begins with are passed over, unless it has nothing else.
 
     Args:
         data: uint8 [bytes], valid UTF-8.
@@ -186,8 +199,15 @@ def place_tokens(
                 num_characters += 1
         scratch[num_characters] = end - first
         covered = 0
+        word_stop = 0
         for t in range(token_offsets[line], token_offsets[line + 1]):
+            if word_starts[t]:
+                last = t
+                while last + 1 < token_offsets[line + 1] and not word_starts[last + 1]:
+                    last += 1
+                word_stop = min(int(characters[last, 1]), num_characters)
             character = min(int(characters[t, 0]), num_characters)
+            character = _shown_place(data, first, scratch, character, word_stop)
             starts[t] = scratch[character]
             if character < num_characters and character >= covered:
                 point = character_at(data, first + scratch[character])[0]

@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import device
+from maskprep.kernels.compilation import array_making_device as device
 
 NUM_PAIRS, NUM_NODES, HEAP_SIZE, NUM_TOKENS, TEXT_USED, NUM_TOUCHED, ROUND = range(7)
 """Slots of the counters of what is in use, int64 [7]; ROUND is the number of the merge at work."""

@@ -8,7 +8,8 @@ Unlike `tokenizers`: counts have 64 bits, and ties go to the pair whose tokens' 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import device, kernel
+from maskprep.kernels.compilation import array_making_device as device
+from maskprep.kernels.compilation import kernel
 from maskprep.kernels.pair_queue import (
     COUNT,
     FIRST_SIZE,

@@ -147,6 +147,23 @@ def tokenize_documents(
     )
 
 
+def lines_to_encode(
+    batch: pa.RecordBatch, config: TokenizationConfig
+) -> tuple[NDArray[np.uint8], NDArray[np.int64], NDArray[np.int64]]:
+    """Return what `tokenize_documents` has encoded of raw documents.
+
+    Args:
+        batch: rows of RAW_DOCUMENTS.
+        config: settings.
+
+    Returns:
+        uint8 [bytes], and for each line its first byte and one past its last, int64 [lines] both.
+    """
+    data, offsets = _flat_text(batch.column("text"))
+    units = _find_units(data, offsets, config, TokenizationCounts())
+    return units.data, units.starts, units.ends
+
+
 def _lay_borders(
     units: _Units, encoded: EncodedLines, borders: NDArray[np.int64], num_rows: int
 ) -> tuple[NDArray[np.int32], NDArray[np.int64], NDArray[np.int64]]:

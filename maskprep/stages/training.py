@@ -40,7 +40,7 @@ class TrainedTokenizer:
     num_words: int
     """Distinct words."""
     num_forgotten: int
-    """Occurrences of rare words that were not learned from, as there were too many distinct ones."""
+    """Occurrences of rare words that were not learned from: distinct ones were too many."""
     unknown_share: float
     """Share of the training text's tokens that are the unknown token."""
     vocab_size: int

@@ -11,6 +11,7 @@ from typing import BinaryIO
 import pyarrow as pa
 
 from maskprep.config import MaskingConfig, PairingConfig, ShardConfig, TokenizationConfig
+from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
 from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
 from maskprep.stages.masking import MaskingCounts
@@ -50,6 +51,7 @@ class TokenizationJob:
     text: CorpusText
     config: TokenizationConfig
     tokenizer: Tokenizer
+    encoder: ChosenEncoder
     shards: ShardConfig
     record: Record
 
@@ -57,9 +59,9 @@ class TokenizationJob:
         columns = documents_schema(self.text.config.id_column)
         return with_metadata(columns, shard_record(self.record, self.tokenizer))
 
-    def _results(self, totals: Record) -> Record:
+    def _results(self, totals: Record, encoder: ChosenEncoder) -> Record:
         return {
-            **tokenization_results(totals),
+            **tokenization_results(totals, encoder),
             "sources": self.text.entries(),
             "tokenizer": tokenizer_record(self.tokenizer),
         }
@@ -73,9 +75,11 @@ class TokenizationJob:
             return DocumentShards(str(folder.staged), stem, schema, self.shards.compression, rows)
 
         totals: Record = {}
-        phase = TokenizationPhase(self.text, self.config, self.tokenizer, folder.tokenizer, part)
+        phase = TokenizationPhase(
+            self.text, self.config, self.tokenizer, self.encoder, folder.tokenizer, part
+        )
         written = [shard for receipt in phase.run(run, totals) for shard in receipt["shards"]]
-        return written, self._results(totals)
+        return written, self._results(totals, phase.encoder)
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
         """Write the documents of each task as soon as all before are written."""
@@ -86,10 +90,12 @@ class TokenizationJob:
         totals: Record = {}
         writer = stream_writer(sink, self._schema(), self.tokenizer)
         folder = run.scratch / "tokenizer"
-        phase = TokenizationPhase(self.text, self.config, self.tokenizer, folder, part)
+        phase = TokenizationPhase(
+            self.text, self.config, self.tokenizer, self.encoder, folder, part
+        )
         for receipt in phase.run(run, totals):
             emit_runs(writer, [RowRun(**fields) for fields in receipt["runs"]])
-        results = self._results(totals)
+        results = self._results(totals, phase.encoder)
         writer.finish({"history": [history_entry("tokenize", results)]})
         return results
 
@@ -183,6 +189,7 @@ class PreparationJob:
 
     text: CorpusText
     tokenizer: Tokenizer
+    encoder: ChosenEncoder
     tokenization: TokenizationConfig
     pairing: PairingConfig
     masking: MaskingConfig
@@ -215,10 +222,13 @@ class PreparationJob:
 
         totals: Record = {}
         phase = TokenizationPhase(
-            self.text, self.tokenization, self.tokenizer, folder.tokenizer, part
+            self.text, self.tokenization, self.tokenizer, self.encoder, folder.tokenizer, part
         )
         spools = [Spool(**receipt["spool"]) for receipt in phase.run(run, totals)]
-        results = {**tokenization_results(totals), "sources": self.text.entries()}
+        results = {
+            **tokenization_results(totals, phase.encoder),
+            "sources": self.text.entries(),
+        }
         return spools, history_entry("tokenize", results)
 
     def _examples(self, run: Run, spools: list[Spool]) -> tuple[Examples, Record]:

@@ -16,6 +16,7 @@ from maskprep.config import (
     TokenizationConfig,
     TrainingConfig,
 )
+from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.dataset import FORMAT_VERSION, shard_entry
@@ -108,7 +109,8 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 def history_entry(stage: str, results: Mapping[str, Any]) -> Record:
     """Return what a stage leaves behind in the manifests of the stages after it."""
-    counted = {name: results[name] for name in ("totals", "rates", "dropped", "changed")}
+    names = ("encoder", "totals", "rates", "dropped", "changed")
+    counted = {name: results[name] for name in names if name in results}
     return {"stage": stage, "sources": results.get("sources", []), **counted}
 
 
@@ -130,8 +132,8 @@ def build_manifest(
     return manifest, [Path(receipt["file"]) for receipt in shards]
 
 
-def tokenization_results(receipts: Mapping[str, Any]) -> Record:
-    """Turn summed receipts of tokenization into totals and drops."""
+def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) -> Record:
+    """Turn summed receipts of tokenization into totals and drops; say what encoded the text."""
     counts, read = dict(receipts["counts"]), receipts["read"]
     dropped = dict(read.get("dropped", {}))
     dropped["documents_without_tokens"] = counts.pop("documents_without_tokens", 0)
@@ -143,6 +145,7 @@ def tokenization_results(receipts: Mapping[str, Any]) -> Record:
     totals = {"text_bytes": read["text_bytes"], **counts}
     unknown = counts.get("unknown_tokens", 0) / max(counts.get("tokens", 0), 1)
     return {
+        "encoder": encoder.record(),
         "totals": totals,
         "rates": {"unknown_tokens": round(unknown, 6)},
         "dropped": dropped,

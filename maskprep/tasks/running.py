@@ -10,6 +10,7 @@ from typing import BinaryIO, Protocol
 import pyarrow as pa
 
 from maskprep.config import RunConfig
+from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.engines.local import LocalEngine
 from maskprep.errors import ConfigError, CorpusError
@@ -42,6 +43,8 @@ class Summary:
         finished_before: the folder already was what was asked for.
         dry_run: nothing was written.
         ignored: files in the input folders that were not read.
+        encoder: that was chosen for the tokenizer; None where no text is encoded, or the
+            tokenizer is yet to be trained.
     """
 
     manifest: Record
@@ -49,6 +52,7 @@ class Summary:
     finished_before: bool = False
     dry_run: bool = False
     ignored: tuple[str, ...] = ()
+    encoder: ChosenEncoder | None = None
 
 
 Target = Path | BinaryIO

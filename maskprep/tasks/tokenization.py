@@ -10,12 +10,15 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.config import CorpusConfig, TokenizationConfig
+from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
-from maskprep.encoders.reference import ReferenceEncoder
-from maskprep.encoders.remembering import RememberingEncoder, encoder_for
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
-from maskprep.stages.tokenization import TokenizationCounts, tokenize_documents
+from maskprep.stages.tokenization import (
+    TokenizationCounts,
+    lines_to_encode,
+    tokenize_documents,
+)
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
@@ -103,15 +106,16 @@ class TokenizationTask:
     config: TokenizationConfig
     tokenizer_folder: str
     fingerprint: str
+    encoder: str
     destination: Destination
 
 
 @lru_cache(maxsize=2)
 def _encoder(
-    tokenizer_folder: str, _fingerprint: str, *, parse_special_tokens: bool
-) -> ReferenceEncoder | RememberingEncoder:
+    tokenizer_folder: str, _fingerprint: str, name: str, *, parse_special_tokens: bool
+) -> Encoder:
     tokenizer = load_tokenizer(tokenizer_folder, parse_special_tokens=parse_special_tokens)
-    return encoder_for(tokenizer, parse_special_tokens=parse_special_tokens)
+    return named_encoder(tokenizer, name)
 
 
 def tokenize_blocks(task: TokenizationTask) -> Receipt:
@@ -119,6 +123,7 @@ def tokenize_blocks(task: TokenizationTask) -> Receipt:
     encoder = _encoder(
         task.tokenizer_folder,
         task.fingerprint,
+        task.encoder,
         parse_special_tokens=task.config.special_tokens_in_text == "parse",
     )
     read = ReadCounts()
@@ -154,7 +159,7 @@ def first_documents(
             return
 
 
-@dataclass(frozen=True)
+@dataclass
 class TokenizationPhase:
     """What all tasks of one tokenization share.
 
@@ -162,6 +167,7 @@ class TokenizationPhase:
         text: the corpus.
         config: how it is tokenized.
         tokenizer: to tokenize with.
+        encoder: of the tokenizer; tried on the first documents when they are there.
         folder: where its copy goes, for the workers.
         destination: gives a task's number a place for its rows.
     """
@@ -169,6 +175,7 @@ class TokenizationPhase:
     text: CorpusText
     config: TokenizationConfig
     tokenizer: Tokenizer
+    encoder: ChosenEncoder
     folder: Path
     destination: Callable[[int], Destination]
 
@@ -210,14 +217,25 @@ class TokenizationPhase:
                     return
             else:
                 remaining = None
+            if number == 0:
+                self._try_encoder(blocks)
             yield TokenizationTask(
                 blocks,
                 replace(corpus, limit=remaining),
                 self.config,
                 str(self.folder),
                 self.tokenizer.fingerprint,
+                self.encoder.name,
                 self.destination(number),
             )
+
+    def _try_encoder(self, blocks: Sequence[Block]) -> None:
+        """Compare the encoder with the library on the first documents of the corpus."""
+        whole = self.config.encode == "document"
+        raw = read_documents(blocks, self.text.config, ReadCounts(), whole_documents=whole)
+        for batch in raw:
+            self.encoder = self.encoder.tried_on(*lines_to_encode(batch, self.config))
+            return
 
     def _text_bytes(self) -> int | None:
         """Return the size of the text, if it can be known before it is read."""
