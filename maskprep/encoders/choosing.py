@@ -33,11 +33,13 @@ class ChosenEncoder:
 
     Attributes:
         encoder: to encode with.
+        reference: the library's, to compare with.
         reason: why the tokenizer cannot be encoded fast; "" if it can.
         has_failed: the fast encoder differed from the library.
     """
 
     encoder: Encoder
+    reference: ReferenceEncoder
     reason: str = ""
     has_failed: bool = False
 
@@ -64,8 +66,7 @@ class ChosenEncoder:
             return self
         count = int(np.searchsorted(np.cumsum(ends - starts), PROBE_BYTES, side="right"))
         lines = text, starts[:count].copy(), ends[:count].copy()
-        reference = ReferenceEncoder(self.encoder.tokenizer)
-        found, expected = self.encoder.encode_lines(*lines), reference.encode_lines(*lines)
+        found, expected = self.encoder.encode_lines(*lines), self.reference.encode_lines(*lines)
         same = all(
             np.array_equal(getattr(found, name), getattr(expected, name))
             for name in ("ids", "offsets", "starts", "word_starts")
@@ -73,7 +74,7 @@ class ChosenEncoder:
         if same:
             return self
         reason = "it gave other ids than the tokenizers library on a piece of text"
-        return replace(self, encoder=reference, reason=reason, has_failed=True)
+        return replace(self, encoder=self.reference, reason=reason, has_failed=True)
 
 
 def choose_encoder(tokenizer: Tokenizer, wanted: EncoderChoice = "auto") -> ChosenEncoder:
@@ -87,11 +88,13 @@ def choose_encoder(tokenizer: Tokenizer, wanted: EncoderChoice = "auto") -> Chos
         TokenizerError: no kernel can encode what this tokenizer does, and "fast" was asked for.
     """
     parse = tokenizer.parse_special_tokens
+    reference = ReferenceEncoder(tokenizer)
     if wanted == "reference":
-        return ChosenEncoder(ReferenceEncoder(tokenizer), "--encoder reference asks for it")
+        return ChosenEncoder(reference, reference, "--encoder reference asks for it")
     content = json.loads(tokenizer.json)
     reason = why_not_fast(content, parse_special_tokens=parse)
-    chosen = ChosenEncoder(named_encoder(tokenizer, _name(content, reason, parse=parse)), reason)
+    encoder = named_encoder(tokenizer, _name(content, reason, parse=parse))
+    chosen = ChosenEncoder(encoder, reference, reason)
     chosen = chosen.tried_on(*_flat(json.loads(PROBE.read_bytes())))
     if wanted == "fast" and chosen.reason:
         raise TokenizerError(

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import chain
 
 import numpy as np
@@ -53,9 +54,7 @@ class ReferenceEncoder:
     def __init__(self, tokenizer: Tokenizer) -> None:
         """Take the tokenizer."""
         self.tokenizer = tokenizer
-        self._library: tokenizers.Tokenizer | None = None
-        self._letters = _joined_letters(tokenizer)
-        self._marked = _marked_ids(tokenizer)
+        self._letters = unspaced_letters()
 
     def encode_lines(
         self,
@@ -92,12 +91,16 @@ class ReferenceEncoder:
         np.cumsum(lengths, out=offsets[1:])
         return EncodedLines(ids, offsets, starts, word_starts)
 
+    @cached_property
     def _backend(self) -> tokenizers.Tokenizer:
-        """Return the library's tokenizer, without what trims offsets in some tokenizers."""
-        if self._library is None:
-            self._library = self.tokenizer.new_backend()
-            self._library.post_processor = None
-        return self._library
+        """The library's tokenizer, without what trims offsets in some tokenizers."""
+        backend = self.tokenizer.new_backend()
+        backend.post_processor = None
+        return backend
+
+    @cached_property
+    def _marked(self) -> NDArray[np.bool_] | None:
+        return _marked_ids(self.tokenizer)
 
     def _encode_chunk(
         self,
@@ -109,7 +112,7 @@ class ReferenceEncoder:
         texts = [str(view[start:end], "utf-8") for start, end in lines.tolist()]
         encodings = guarded(
             self.tokenizer.origin,
-            lambda: self._backend().encode_batch(texts, add_special_tokens=False),
+            lambda: self._backend.encode_batch(texts, add_special_tokens=False),
         )
         lengths = np.fromiter(map(len, encodings), np.int64, len(encodings))
         total = int(lengths.sum())
@@ -178,29 +181,6 @@ def _characters(encodings: list[tokenizers.Encoding], total: int) -> NDArray[np.
     offsets = (one.offsets for one in encodings)
     numbers = chain.from_iterable(chain.from_iterable(offsets))
     return np.fromiter(numbers, np.int32, 2 * total).reshape(total, 2)
-
-
-def _joined_letters(tokenizer: Tokenizer) -> NDArray[np.bool_]:
-    """Return bool [code points]: letters of unspaced scripts that can stand inside a word.
-
-    BERT's pre-tokenizer makes a word of each ideograph: where it does, nothing is left to find.
-    """
-    letters = unspaced_letters()
-    if (json.loads(tokenizer.json)["pre_tokenizer"] or {}).get("type") != "BertPreTokenizer":
-        return letters
-    points = np.flatnonzero(letters)
-    text = "".join(map(chr, points.tolist()))
-    encoding = guarded(
-        tokenizer.origin, lambda: tokenizer.backend.encode(text, add_special_tokens=False)
-    )
-    if not len(encoding):
-        return letters
-    words = np.array(encoding.word_ids, np.int64)
-    places = np.array(encoding.offsets, np.int64)
-    begins = np.append(True, words[1:] != words[:-1])
-    alone = begins & np.append(begins[1:], True) & (places[:, 1] - places[:, 0] == 1)
-    letters[points[places[alone, 0]]] = False
-    return letters
 
 
 def _marked_ids(tokenizer: Tokenizer) -> NDArray[np.bool_] | None:

@@ -7,12 +7,13 @@ name holds a hash of all kernel sources and the processor, because Numba notices
 in a function that a kernel calls nor a home folder shared by different machines.
 """
 
+import functools
 import hashlib
 import os
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, Generic, ParamSpec, TypeVar
 
 import llvmlite.binding
 import numba
@@ -74,6 +75,35 @@ _SIGNATURE_NAMES = {
 }
 
 
+class _Kernel(Generic[P, R]):
+    """A function that is compiled, or read from the cache, when it is first called.
+
+    A command imports the kernels of all stages and calls those of one.
+    """
+
+    def __init__(self, function: Callable[P, R], types: Any) -> None:  # noqa: ANN401 - a signature
+        self._function = function
+        self._types = types
+        self._compiled: Callable[P, R] | None = None
+        functools.update_wrapper(self, function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        if self._compiled is None:
+            self._compiled = self._compile()
+        return self._compiled(*args, **kwargs)
+
+    def _compile(self) -> Callable[P, R]:
+        if _FOLDER is None:
+            return _njit(self._types, nogil=True)(self._function)
+        # Numba reads its cache folder only while it decorates; a host program keeps its own.
+        before = _SETTINGS.CACHE_DIR
+        _SETTINGS.CACHE_DIR = str(_FOLDER)
+        try:
+            return _njit(self._types, nogil=True, cache=True)(self._function)
+        finally:
+            _SETTINGS.CACHE_DIR = before
+
+
 def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function for one signature, without the GIL, kept on disk between runs.
 
@@ -84,15 +114,7 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 
     def compile_function(function: Callable[P, R]) -> Callable[P, R]:
         types = eval(signature, {"__builtins__": {}}, _SIGNATURE_NAMES)  # noqa: S307 - our own source
-        if _FOLDER is None:
-            return _njit(types, nogil=True)(function)
-        # Numba reads its cache folder only while it decorates; a host program keeps its own.
-        before = _SETTINGS.CACHE_DIR
-        _SETTINGS.CACHE_DIR = str(_FOLDER)
-        try:
-            return _njit(types, nogil=True, cache=True)(function)
-        finally:
-            _SETTINGS.CACHE_DIR = before
+        return _Kernel(function, types)
 
     return compile_function
 

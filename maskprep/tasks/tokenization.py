@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -110,22 +109,24 @@ class TokenizationTask:
     destination: Destination
 
 
-@lru_cache(maxsize=2)
-def _encoder(
-    tokenizer_folder: str, _fingerprint: str, name: str, *, parse_special_tokens: bool
-) -> Encoder:
-    tokenizer = load_tokenizer(tokenizer_folder, parse_special_tokens=parse_special_tokens)
-    return named_encoder(tokenizer, name)
+_ready: dict[tuple[str, str, bool], Encoder] = {}
+"""The encoder that this process used last, by fingerprint, name and special tokens: its tables are
+made once. The process that hands out tasks has its own ready before the first one."""
+
+
+def _encoder_for(task: TokenizationTask) -> Encoder:
+    parse = task.config.special_tokens_in_text == "parse"
+    key = task.fingerprint, task.encoder, parse
+    if key not in _ready:
+        _ready.clear()
+        tokenizer = load_tokenizer(task.tokenizer_folder, parse_special_tokens=parse)
+        _ready[key] = named_encoder(tokenizer, task.encoder)
+    return _ready[key]
 
 
 def tokenize_blocks(task: TokenizationTask) -> Receipt:
     """Read, tokenize and write the documents of some blocks."""
-    encoder = _encoder(
-        task.tokenizer_folder,
-        task.fingerprint,
-        task.encoder,
-        parse_special_tokens=task.config.special_tokens_in_text == "parse",
-    )
+    encoder = _encoder_for(task)
     read = ReadCounts()
     counts = TokenizationCounts()
     whole = task.config.encode == "document"
@@ -230,12 +231,15 @@ class TokenizationPhase:
             )
 
     def _try_encoder(self, blocks: Sequence[Block]) -> None:
-        """Compare the encoder with the library on the first documents of the corpus."""
+        """Compare the encoder with the library on the corpus's first documents; have it ready."""
         whole = self.config.encode == "document"
         raw = read_documents(blocks, self.text.config, ReadCounts(), whole_documents=whole)
         for batch in raw:
             self.encoder = self.encoder.tried_on(*lines_to_encode(batch, self.config))
-            return
+            break
+        parse = self.config.special_tokens_in_text == "parse"
+        _ready.clear()
+        _ready[self.tokenizer.fingerprint, self.encoder.name, parse] = self.encoder.encoder
 
     def _text_bytes(self) -> int | None:
         """Return the size of the text, if it can be known before it is read."""

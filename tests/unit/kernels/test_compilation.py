@@ -21,7 +21,8 @@ shuffle_keys(np.arange(3), np.uint64(1), np.uint64(2), keys)
 print(keys.tolist())
 """
 EXPECTED = str([naive.shuffle_key(example, 1, 2) for example in range(3)])
-KERNELS = {"name_examples", "philox_blocks", "shuffle_keys"}
+KERNELS = {"shuffle_keys"}
+"""The others of the module are not called, so they are not compiled."""
 
 
 def start(program, **environment):
@@ -87,7 +88,5 @@ def test_a_host_programs_own_cache_setting_is_kept(tmp_path):
     program = """
 import numba
 numba.config.CACHE_DIR = "somewhere"
-import maskprep.kernels.counter_rng
-print(numba.config.CACHE_DIR)
-"""
+""" + KEYS.replace("print(keys.tolist())", "print(numba.config.CACHE_DIR)")
     assert results([start(program, **folders_with(tmp_path))]) == ["somewhere"]
