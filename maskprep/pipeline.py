@@ -37,7 +37,7 @@ from maskprep.tasks.running import (
     start_engine,
     stream_run,
 )
-from maskprep.tasks.tokenization import survey_corpus
+from maskprep.tasks.tokenization import find_corpus, survey_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.writing import require_maskable
 
@@ -70,7 +70,8 @@ def train_corpus(
 ) -> TrainingSummary:
     """Learn a tokenizer from a corpus and save it in a folder."""
     with start_engine(context) as engine:
-        text = survey_corpus(inputs, corpus, engine, context.progress)
+        found = find_corpus(inputs, corpus, engine)
+        text = survey_corpus(found, engine, context.progress)
         with stream_run(context, engine) as run:
             return learn_tokenizer(text, config, output, context, run)
 
@@ -80,9 +81,10 @@ def tokenize_corpus(
 ) -> Summary:
     """Turn a corpus into documents."""
     spare_inputs(corpus.inputs, target)
-    encoder = choose_encoder(tokenizer, context.machine.encoder)
     with start_engine(context) as engine:
-        text = survey_corpus(corpus.inputs, corpus.config, engine, context.progress)
+        found = find_corpus(corpus.inputs, corpus.config, engine)
+        encoder = choose_encoder(tokenizer, context.machine.encoder)
+        text = survey_corpus(found, engine, context.progress)
         record = tokenization_record(corpus.config, corpus.tokenization)
         job = TokenizationJob(text, corpus.tokenization, tokenizer, encoder, shards, record)
         blocks = {"block_bytes": corpus.config.block_bytes}
@@ -162,14 +164,15 @@ def prepare_corpus(
     record = next_record(record, "pair", recipe.pairing, None)
     record = next_record(record, "mask", recipe.masking, None)
     wanted = context.machine.encoder
-    encoder = None if tokenizer is None else choose_encoder(tokenizer, wanted)
     with start_engine(context) as engine:
-        text = survey_corpus(inputs, recipe.corpus, engine, context.progress)
-        if tokenizer is None and text.reads_stdin:
+        found = find_corpus(inputs, recipe.corpus, engine)
+        encoder = None if tokenizer is None else choose_encoder(tokenizer, wanted)
+        if tokenizer is None and found.reads_stdin:
             raise ConfigError(
                 "standard input can be read only once, but training a tokenizer and tokenizing "
                 "both read the corpus. Name a --tokenizer, or put the corpus into a file."
             )
+        text = survey_corpus(found, engine, context.progress)
 
         def make(run: Run, folder: DatasetFolder) -> Made:
             used = tokenizer or train_once(text, recipe.training, folder.tokenizer, run)

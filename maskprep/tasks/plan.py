@@ -20,6 +20,9 @@ Receipt = dict[str, Any]
 class Engine(Protocol):
     """Whoever calls a function with each task of a phase."""
 
+    def prepare(self) -> None:
+        """Get ready in the background: there will be many tasks."""
+
     def run(
         self,
         function: Callable[[Any], Receipt],

@@ -79,7 +79,7 @@ def start_engine(context: Context) -> Iterator[LocalEngine]:
             f"--memory is {(memory or 0) / 2**20:.0f} MiB; expected at least "
             f"{(PARENT_BYTES + WORKER_BYTES) // 2**20} MiB, what one worker needs."
         )
-    with LocalEngine(workers) as engine:
+    with LocalEngine(workers, ["maskprep.tasks.jobs"]) as engine:
         yield engine
 
 

@@ -39,7 +39,7 @@ def hash_sources(sources: Sequence[Source]) -> Receipt:
 
 @dataclass
 class CorpusText:
-    """A corpus that has been found and hashed.
+    """A corpus that has been found, and hashed by `survey_corpus`.
 
     Attributes:
         sources: in order; standard input's size and hash are known only when it has been read.
@@ -68,19 +68,24 @@ class CorpusText:
         ]
 
 
-def survey_corpus(
-    inputs: Sequence[str], config: CorpusConfig, engine: Engine, progress: Progress
-) -> CorpusText:
-    """Find and hash every source that is a file; standard input is hashed while it is read."""
+def find_corpus(inputs: Sequence[str], config: CorpusConfig, engine: Engine) -> CorpusText:
+    """Find every source; a large corpus lets the workers get ready."""
     found = find_sources(inputs, config)
-    files = [source for source in found.sources if source.path is not None]
+    if sum(source.num_bytes for source in found.sources) > 2 * config.block_bytes:
+        engine.prepare()
+    return CorpusText(found.sources, config, found.ignored)
+
+
+def survey_corpus(text: CorpusText, engine: Engine, progress: Progress) -> CorpusText:
+    """Hash every source that is a file; standard input is hashed while it is read."""
+    files = [source for source in text.sources if source.path is not None]
     total = sum(source.num_bytes for source in files)
     run = Run(engine, progress, Path())
     receipts = run.phase("survey", hash_sources, _grouped(files), unit="bytes", total=total)
     hashed = [Source(**fields) for receipt in receipts for fields in receipt["sources"]]
     by_name = {source.name: source for source in hashed}
-    sources = [by_name.get(source.name, source) for source in found.sources]
-    return CorpusText(sources, config, found.ignored)
+    sources = [by_name.get(source.name, source) for source in text.sources]
+    return CorpusText(sources, text.config, text.ignored)
 
 
 def _grouped(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:

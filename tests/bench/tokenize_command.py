@@ -8,6 +8,7 @@ worker and with two. Memory is private memory (RssAnon and shared) of all proces
 """
 
 import argparse
+import shutil
 import statistics
 import subprocess
 import sys
@@ -35,6 +36,10 @@ def main() -> None:
         routes = _routes(options, Path(scratch))
         for _ in range(options.runs):
             for name, command in routes.items():
+                # A finished folder would be found finished.
+                for folder in Path(scratch).iterdir():
+                    if folder.is_dir():
+                        shutil.rmtree(folder)
                 found.setdefault(name, []).append(_measured(command))
     first = statistics.median(seconds for seconds, _ in next(iter(found.values())))
     print(f"{'route':<28}{'seconds':>9}{'MB/s':>8}{'ratio':>8}{'peak MiB':>10}")
