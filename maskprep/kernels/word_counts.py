@@ -7,7 +7,8 @@ alone as in its line, so that each distinct chunk has to be cut into words only 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import device, kernel
+from maskprep.kernels.bits import EIGHT, first_bytes, leading_alphanumerics, load_eight
+from maskprep.kernels.compilation import device, inlined, kernel
 
 BERT, BYTE_LEVEL, WHITE_SPACE = 0, 1, 2
 """Where chunks end, by pre-tokenizer: see `_chunk_end`."""
@@ -20,13 +21,15 @@ START, LENGTH, COUNT, HASH = range(4)
 
 _LINE_FEED = 10
 _SPACE = 32
-_FNV_OFFSET = np.uint64(0xCBF29CE484222325)
-_FNV_PRIME = np.uint64(0x100000001B3)
+_APOSTROPHE = 39
+_HASH_START = np.uint64(0xCBF29CE484222325)
+_HASH_FACTOR = np.uint64(0x9E3779B97F4A7C15)
+_BYTE = np.uint64(8)
 _HALF = np.uint64(32)
 _POSITIVE = np.uint64(2**63 - 1)
 
 
-@device
+@inlined
 def _code_point(text, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return the code point at byte i of valid UTF-8, and its bytes."""
     lead = np.int64(text[i])
@@ -70,7 +73,7 @@ def _trimmed(text, start, end):  # type: ignore[no-untyped-def]  # noqa: ANN001,
     return start, end
 
 
-@device
+@inlined
 def _stands_alone(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Tell what BERT makes a word of its own: ASCII punctuation and Han ideographs."""
     if code < 0x80:  # noqa: PLR2004 - ASCII
@@ -88,14 +91,30 @@ def _is_clause_mark(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
     return code in (0x3001, 0x3002, 0xFF0C, 0xFF01, 0xFF1F, 0xFF1A, 0xFF1B, 0x201C, 0x201D)
 
 
+@inlined
+def _is_ascii_letter(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    return 97 <= code | 32 <= 122  # noqa: PLR2004 - a to z
+
+
+@inlined
+def _is_ascii_mark(code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Tell visible ASCII that is neither letter nor digit."""
+    return 33 <= code <= 126 and not _is_ascii_letter(code) and not 48 <= code <= 57  # noqa: PLR2004
+
+
 @device
 def _is_byte_level_border(text, i, before, code):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Tell whether GPT-2's pattern has a border before character i, whatever stands further off.
 
-    Before a space with a visible character on at least one side; and between an ideograph and a
+    Before a space with a visible character on at least one side; between a letter and a mark, but
+    for letters behind an apostrophe, which may be a contraction; and between an ideograph and a
     clause mark, because a Chinese line would be one chunk otherwise. The line's last character is
     no white space, so text[i + 1] exists behind a space.
     """
+    if _is_ascii_mark(code):
+        return _is_ascii_letter(before)
+    if _is_ascii_letter(code):
+        return before != _APOSTROPHE and _is_ascii_mark(before)
     if code == _SPACE:
         after = text[i + 1]
         # White space beyond ASCII begins with the bytes C2, E1, E2 or E3.
@@ -111,7 +130,7 @@ def _is_byte_level_border(text, i, before, code):  # type: ignore[no-untyped-def
     )
 
 
-@device
+@inlined
 def _is_delimiter(byte):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Tell the white space that every normaliser keeps as such: space, tab, carriage return."""
     return byte in (_SPACE, 9, 13)
@@ -124,6 +143,13 @@ def _chunk_end(text, start, end, rule):  # type: ignore[no-untyped-def]  # noqa:
     if rule == BERT and _stands_alone(before):
         return i
     while i < end:
+        if i + EIGHT <= text.size and (rule != BYTE_LEVEL or _is_ascii_letter(before)):
+            # No chunk ends between letters and digits, nor before them but behind a mark.
+            size = min(leading_alphanumerics(load_eight(text, i)), end - i)
+            if size > 0:
+                i += size
+                before = np.int64(text[i - 1])
+                continue
         code, length = _code_point(text, i)
         if rule == BYTE_LEVEL:
             if _is_byte_level_border(text, i, before, code):
@@ -135,13 +161,23 @@ def _chunk_end(text, start, end, rule):  # type: ignore[no-untyped-def]  # noqa:
     return i
 
 
-@device
+@inlined
 def _hash(text, start, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return FNV-1a of some bytes, its high half folded into the low one."""
-    value = _FNV_OFFSET
-    for i in range(start, end):
-        value = (value ^ np.uint64(text[i])) * _FNV_PRIME
-    return np.int64((value ^ (value >> _HALF)) & _POSITIVE)
+    """Return a hash of some bytes, eight at a time."""
+    value = _HASH_START ^ np.uint64(end - start)
+    i = start
+    while i < end:
+        size = min(end - i, EIGHT)
+        if i + EIGHT <= text.size:
+            eight = first_bytes(load_eight(text, i), size)
+        else:
+            eight = np.uint64(0)
+            for b in range(i + size - 1, i - 1, -1):
+                eight = eight << _BYTE | np.uint64(text[b])
+        value = (value ^ eight) * _HASH_FACTOR
+        value ^= value >> _HALF
+        i += EIGHT
+    return np.int64(value & _POSITIVE)
 
 
 @device
