@@ -10,36 +10,27 @@ OUT/.work/                        lock, journal, unfinished shards; gone at the 
 import contextlib
 import hashlib
 import json
-import os
 import shutil
-import socket
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import filelock
-
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
 from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder
-from maskprep.storage.shards import Shard
+from maskprep.storage.card import card_text
+from maskprep.storage.locking import held
+from maskprep.storage.manifest import (
+    describe_difference,
+    identity_of_manifest,
+    is_same,
+    is_unchanged,
+    shard_name,
+    to_json,
+    with_checksum,
+)
 
-FORMAT_VERSION = 1
 _OURS = ("data", "manifest.json", "tokenizer", "README.md", ".work")
-
-CARD = """\
----
-configs:
-- config_name: default
-  data_files: data/*.parquet
-  version: 1.0.{number}
----
-
-# {title}
-
-Made by maskprep. `manifest.json` holds every setting, the hash of every source and shard, and what
-was dropped; `maskprep inspect` shows rows.
-"""
 
 
 class DatasetFolder:
@@ -50,6 +41,7 @@ class DatasetFolder:
         self.data = path / "data"
         self.tokenizer = path / "tokenizer"
         self.manifest = path / "manifest.json"
+        self.card = path / "README.md"
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.staged = self.work / "shards"
@@ -74,15 +66,45 @@ class DatasetFolder:
                 f"{self.manifest}: cannot be read ({error.strerror}). Check its permissions and "
                 f"the disk."
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ShardError(
-                f"{self.manifest}: not a manifest ({error}). Make the data set again."
+                f"{self.manifest}: not a manifest ({error}). Make the data set again, with "
+                f"--overwrite."
             ) from None
         if not isinstance(manifest, dict) or "shards" not in manifest or "stage" not in manifest:
             raise ShardError(
                 f"{self.manifest}: not a manifest of maskprep (no stage or shards in it)."
             )
         return manifest
+
+    def finished_manifest(self, made_by: str) -> dict[str, Any]:
+        """Return the manifest of a complete data set.
+
+        Args:
+            made_by: the command that writes what is expected, for messages.
+
+        Raises:
+            ConfigError: the folder holds no data set.
+            ShardError: a run has not finished it, or the manifest is damaged or lost.
+            MachineError: the manifest cannot be read.
+        """
+        manifest = self.read_manifest()
+        if manifest is not None:
+            return manifest
+        if self.work.exists():
+            raise ShardError(
+                f"{self.path} is not finished: it has no manifest.json. Run the command that makes "
+                f"it again; it goes on where it stopped."
+            )
+        if (self.data / shard_name(0)).exists():
+            raise ShardError(
+                f"{self.path} has lost its manifest.json, which says what its shards must be. "
+                f"Make the data set again in another folder."
+            )
+        raise ConfigError(
+            f"{self.path} is no data-set folder: it has no manifest.json. Name a folder that "
+            f"'maskprep {made_by}' wrote."
+        )
 
     @contextmanager
     def writing(self, identity: Mapping[str, Any], *, overwrite: bool) -> Iterator[bool]:
@@ -102,10 +124,10 @@ class DatasetFolder:
         self._check_ours()
         with machine_errors(self.work):
             self.work.mkdir(parents=True, exist_ok=True)
-        with self._lock():
-            manifest = self.read_manifest()
-            found = self._unfinished() if manifest is None else _identity_of(manifest)
-            if found is not None and not _same(found, identity):
+        with held(self.path, self.work):
+            manifest = self._sound_manifest(overwrite=overwrite)
+            found = self._unfinished() if manifest is None else identity_of_manifest(manifest)
+            if found is not None and not is_same(found, identity):
                 if not overwrite:
                     if manifest is not None:
                         self._forget_work()
@@ -121,7 +143,7 @@ class DatasetFolder:
                     with machine_errors(folder):
                         folder.mkdir(parents=True, exist_ok=True)
                 with atomic_file(self.work / "run.json") as file:
-                    file.write(_to_json(identity))
+                    file.write(to_json(identity))
                 try:
                     yield False
                 except MaskprepError as error:
@@ -130,6 +152,63 @@ class DatasetFolder:
                         self._forget_run()
                     raise
                 self._forget_work()
+
+    def _sound_manifest(self, *, overwrite: bool) -> dict[str, Any] | None:
+        """Return the manifest; one that is damaged is as good as none where it may be replaced.
+
+        Raises:
+            ShardError: it is damaged, and --overwrite is not given or could remove other things.
+        """
+        try:
+            manifest = self.read_manifest()
+        except ShardError:
+            if not overwrite or not self._holds_shards_only():
+                self._forget_work()
+                raise
+        else:
+            if manifest is None or is_unchanged(manifest):
+                return manifest
+            if not overwrite:
+                self._forget_work()
+                raise ShardError(
+                    f"{self.manifest} was changed after it was written. See what is wrong with "
+                    f"'maskprep verify {self.path}', or make the data set again with --overwrite."
+                )
+        self._clear()
+        return None
+
+    def _holds_shards_only(self) -> bool:
+        """Tell whether a folder without a readable manifest is ours all the same."""
+        names = {entry.name for entry in self.data.iterdir()} if self.data.is_dir() else set()
+        return names == {shard_name(number) for number in range(len(names))} != set()
+
+    @contextmanager
+    def repairing(self) -> Iterator[None]:
+        """Hold a finished folder while shards are made anew, in `staged` and `scratch`.
+
+        Raises:
+            MachineError: another run holds the folder, or it cannot be written to.
+        """
+        with machine_errors(self.work):
+            self.work.mkdir(parents=True, exist_ok=True)
+        with held(self.path, self.work):
+            try:
+                for folder in (self.staged, self.scratch):
+                    with machine_errors(folder):
+                        # What a run left that was broken off while it repaired.
+                        shutil.rmtree(folder, ignore_errors=True)
+                        folder.mkdir(parents=True)
+                yield
+            finally:
+                self._forget_work()
+
+    def replace_shards(self, staged: Mapping[str, Path]) -> None:
+        """Give shards that were made anew their names, in the place of broken ones."""
+        with machine_errors(self.data):
+            self.data.mkdir(exist_ok=True)
+            for name, path in sorted(staged.items()):
+                path.replace(self.data / name)
+            sync_folder(self.data)
 
     def _restart_if_moved(self) -> None:
         """Forget receipts whose files lie elsewhere: the folder or --temp-dir has another path."""
@@ -151,21 +230,6 @@ class DatasetFolder:
         shutil.rmtree(self.tokenizer, ignore_errors=True)
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
-
-    @contextmanager
-    def _lock(self) -> Iterator[None]:
-        owner = self.work / "owner"
-        lock = filelock.FileLock(self.work / "lock", blocking=False)
-        try:
-            with lock:
-                owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-                yield
-        except filelock.Timeout:
-            held_by = owner.read_text() if owner.exists() else "another process"
-            raise MachineError(
-                f"{self.path} is held by another run ({held_by}). Wait for it to end, or choose "
-                f"another --output."
-            ) from None
 
     def _check_ours(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -193,8 +257,9 @@ class DatasetFolder:
         self, found: Mapping[str, Any], identity: Mapping[str, Any], *, complete: bool
     ) -> None:
         state = "a data set" if complete else "an unfinished run"
+        difference = describe_difference(found, identity)
         raise ConfigError(
-            f"{self.path} holds {state} made with other settings ({_difference(found, identity)}). "
+            f"{self.path} holds {state} made with other settings ({difference}). "
             f"Choose another --output, or replace it with --overwrite."
         )
 
@@ -223,77 +288,11 @@ class DatasetFolder:
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
-        with atomic_file(self.path / "README.md") as file:
-            file.write(CARD.format(title=title, number=_content_number(manifest)).encode())
+        self.write_card(manifest, title)
         with atomic_file(self.manifest) as file:
-            file.write(_to_json(manifest))
+            file.write(to_json(with_checksum(manifest)))
 
-
-def _content_number(manifest: Mapping[str, Any]) -> int:
-    """Return a number that changes with the shards.
-
-    `datasets` caches a folder by its name and the version in its card: without one it would serve
-    the rows of an older data set of the same name.
-    """
-    hashes = "".join(shard["sha256"] for shard in manifest["shards"])
-    return int(hashlib.sha256(hashes.encode()).hexdigest()[:8], 16)
-
-
-def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
-    """Return a shard's line in the manifest, under its final name."""
-    return {
-        "name": f"part-{number:05d}.parquet",
-        "rows": shard.rows,
-        "tokens": shard.tokens,
-        "bytes": shard.bytes,
-        "sha256": shard.sha256,
-        "rows_sha256": shard.rows_sha256,
-    }
-
-
-IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
-
-
-def _identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: manifest.get(key) for key in IDENTITY_KEYS}
-
-
-def _same(found: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
-    return _to_json(found) == _to_json(identity)
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name the first settings that differ, with both values."""
-    differences = []
-    for key, (before, now) in _flat_pairs(found, wanted):
-        differences.append(f"{key}: {before!r} there, {now!r} now")
-    return "; ".join(differences[:3]) or "another order of the same settings"
-
-
-def _flat_pairs(
-    found: Any,  # noqa: ANN401 - any JSON value
-    wanted: Any,  # noqa: ANN401
-    name: str = "",
-) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in sorted(found.keys() | wanted.keys()):
-            yield from _flat_pairs(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-    elif _are_named(found) and _are_named(wanted) and len(found) == len(wanted):
-        for before, now in zip(found, wanted, strict=True):
-            yield from _flat_pairs(before, now, f"{name}.{before.get('stage') or before['name']}")
-    elif json.dumps(found, sort_keys=True) != json.dumps(wanted, sort_keys=True):
-        if isinstance(found, list | dict) or isinstance(wanted, list | dict):
-            yield name, ("something else", "this run's")
-        else:
-            yield name, (found, wanted)
-
-
-def _are_named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Tell whether this is a list of sources or of stages."""
-    return isinstance(value, list) and all(
-        isinstance(entry, dict) and ("stage" in entry or "name" in entry) for entry in value
-    )
-
-
-def _to_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+    def write_card(self, manifest: Mapping[str, Any], title: str) -> None:
+        """Write README.md, which tells readers where the shards are."""
+        with atomic_file(self.card) as file:
+            file.write(card_text(manifest, title).encode())

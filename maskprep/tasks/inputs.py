@@ -221,17 +221,7 @@ def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputReque
 
 def _open_folder(path: Path, request: InputRequest) -> StageInput:
     folder = DatasetFolder(path)
-    manifest = folder.read_manifest()
-    if manifest is None:
-        if folder.work.exists():
-            raise ShardError(
-                f"{path} is not finished: it has no manifest.json. Run the command that makes it "
-                f"again; it goes on where it stopped."
-            )
-        raise ConfigError(
-            f"{path} is no data-set folder: it has no manifest.json. Name a folder that 'maskprep "
-            f"{request.made_by}' wrote, or single shards."
-        )
+    manifest = folder.finished_manifest(request.made_by)
     if manifest["stage"] != request.made_by:
         raise ConfigError(
             f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what 'maskprep "

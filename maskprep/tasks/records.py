@@ -19,7 +19,7 @@ from maskprep.config import (
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.stages.abbreviations import SENTENCE_RULES
-from maskprep.storage.dataset import FORMAT_VERSION, shard_entry
+from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
 
 Record = dict[str, Any]
@@ -29,6 +29,7 @@ def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Rec
     """Describe rows of documents: the settings that decided them."""
     settings = {
         **asdict(config),
+        "format": corpus.format,
         "documents": corpus.documents,
         "on_invalid": corpus.on_invalid,
         "text_column": corpus.text_column,
@@ -77,7 +78,7 @@ def identity_of(
     tokenizer: str | TrainingConfig,
     **more: int,
 ) -> Record:
-    """Collect everything that decides the bytes of a data set (`storage.dataset.IDENTITY_KEYS`).
+    """Collect everything that decides the bytes of a data set (`storage.manifest.IDENTITY_KEYS`).
 
     Args:
         record: of its rows.

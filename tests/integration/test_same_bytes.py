@@ -2,6 +2,7 @@
 
 import io
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from maskprep.config import (
     TokenizationConfig,
 )
 from maskprep.encoders.loading import load_tokenizer
-from maskprep.errors import ConfigError, CorpusError, MachineError
+from maskprep.errors import ConfigError, CorpusError, MachineError, ShardError
 from maskprep.pipeline import (
     Corpus,
     Recipe,
@@ -239,3 +240,37 @@ def test_a_corpus_without_text_leaves_nothing_behind(toy_tokenizer, tmp_path):
     with pytest.raises(CorpusError, match="no text"):
         prepare(tmp_path / "empty.txt", toy_tokenizer, tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda text: text.replace('"rows_forced": ', '"rows_forced": 1'),
+        lambda text: text[: len(text) // 2],
+    ],
+    ids=["an edited count", "a manifest cut off"],
+)
+def test_a_damaged_manifest_is_not_taken_for_a_finished_folder(
+    prepared, toy_corpus, toy_tokenizer, tmp_path, damage
+):
+    output = tmp_path / "out"
+    shutil.copytree(prepared, output)
+    manifest = output / "manifest.json"
+    manifest.write_text(damage(manifest.read_text()))
+    with pytest.raises(ShardError, match="--overwrite"):
+        prepare(toy_corpus, toy_tokenizer, output)
+    assert data_of(output) == data_of(prepared)
+    context = Context(machine=RunConfig(workers=1, overwrite=True))
+    prepare(toy_corpus, toy_tokenizer, output, context=context)
+    assert manifest.read_bytes() == (prepared / "manifest.json").read_bytes()
+    assert data_of(output) == data_of(prepared)
+
+
+def test_a_manifest_of_somebody_else_is_never_replaced(toy_corpus, toy_tokenizer, tmp_path):
+    (tmp_path / "data").mkdir()
+    (tmp_path / "data" / "thesis.tex").write_text("years of work")
+    (tmp_path / "manifest.json").write_text('{"name": "thesis"}')
+    context = Context(machine=RunConfig(workers=1, overwrite=True))
+    with pytest.raises(ShardError, match="not a manifest"):
+        prepare(toy_corpus, toy_tokenizer, tmp_path, context=context)
+    assert (tmp_path / "data" / "thesis.tex").exists()

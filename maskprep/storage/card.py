@@ -1,0 +1,34 @@
+"""The data-set card: README.md, where `datasets` and hubs read which files are the data."""
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+_CARD = """\
+---
+configs:
+- config_name: default
+  data_files: data/*.parquet
+  version: 1.0.{number}
+---
+
+# {title}
+
+Made by maskprep. `manifest.json` holds every setting, the hash of every source and shard, and what
+was dropped; `maskprep inspect` shows rows.
+"""
+
+
+def card_text(manifest: Mapping[str, Any], title: str) -> str:
+    """Return the card of a data set."""
+    return _CARD.format(title=title, number=_content_number(manifest))
+
+
+def _content_number(manifest: Mapping[str, Any]) -> int:
+    """Return a number that changes with the shards.
+
+    `datasets` caches a folder by its name and the version in its card: without one it would serve
+    the rows of an older data set of the same name.
+    """
+    hashes = "".join(shard["sha256"] for shard in manifest["shards"])
+    return int(hashlib.sha256(hashes.encode()).hexdigest()[:8], 16)

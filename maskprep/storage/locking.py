@@ -1,0 +1,32 @@
+"""One run at a time in a folder."""
+
+import os
+import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import filelock
+
+from maskprep.errors import MachineError
+
+
+@contextmanager
+def held(folder: Path, work: Path) -> Iterator[None]:
+    """Hold a folder by a lock in its folder of work files, and say there who does.
+
+    Raises:
+        MachineError: another run holds it.
+    """
+    owner = work / "owner"
+    lock = filelock.FileLock(work / "lock", blocking=False)
+    try:
+        with lock:
+            owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
+            yield
+    except filelock.Timeout:
+        held_by = owner.read_text() if owner.exists() else "another process"
+        raise MachineError(
+            f"{folder} is held by another run ({held_by}). Wait for it to end, or choose another "
+            f"--output."
+        ) from None

@@ -1,0 +1,211 @@
+"""manifest.json: what it must hold, and what makes two of them alike."""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from maskprep.storage.shards import Shard
+
+FORMAT_VERSION = 1
+STAGES = ("tokenize", "pair", "mask")
+IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
+
+_KINDS: dict[str, type] = {
+    "stage": str,
+    "settings": dict,
+    "lineage": list,
+    "versions": dict,
+    "tokenizer": dict,
+    "sources": list,
+    "shards": list,
+    "totals": dict,
+    "rates": dict,
+    "dropped": dict,
+    "changed": dict,
+}
+_SHARD_NAME = "part-{:05d}.parquet"
+_SHA256 = re.compile(r"[0-9a-f]{64}")
+
+
+def shard_name(number: int) -> str:
+    """Return the final name of a shard."""
+    return _SHARD_NAME.format(number)
+
+
+def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
+    """Return a shard's line in the manifest, under its final name."""
+    return {
+        "name": shard_name(number),
+        "rows": shard.rows,
+        "tokens": shard.tokens,
+        "bytes": shard.bytes,
+        "sha256": shard.sha256,
+        "rows_sha256": shard.rows_sha256,
+    }
+
+
+def to_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
+    """Write JSON as manifests are written: the same bytes for the same value."""
+    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()
+
+
+def with_checksum(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the manifest with the hash of all that it says under `checksum`."""
+    return {**manifest, "checksum": _checksum(manifest)}
+
+
+def is_unchanged(manifest: Mapping[str, Any]) -> bool:
+    """Tell whether a manifest says what it said when it was written."""
+    return manifest.get("checksum") == _checksum(manifest)
+
+
+def _checksum(manifest: Mapping[str, Any]) -> str:
+    said = {key: value for key, value in manifest.items() if key != "checksum"}
+    return hashlib.sha256(to_json(said)).hexdigest()
+
+
+def manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what is wrong with a manifest, judged by itself.
+
+    Of a manifest without a fault every value that `verify` uses has its type, and every shard's
+    name is the one of its place: none leads out of the folder.
+    """
+    version = manifest.get("format_version")
+    if version != FORMAT_VERSION:
+        yield (
+            f"format_version is {version!r}; expected {FORMAT_VERSION}. A newer maskprep may have "
+            f"written it"
+        )
+        return
+    wrong = [key for key, kind in _KINDS.items() if not isinstance(manifest.get(key), kind)]
+    for key in wrong:
+        yield f"{key} is {_shown(manifest.get(key))}; expected {_of_kind(_KINDS[key])}"
+    if wrong:
+        return
+    if manifest["stage"] not in STAGES:
+        yield f"stage is {manifest['stage']!r}; expected one of {', '.join(STAGES)}"
+    yield from _stage_faults(manifest)
+    yield from _tokenizer_faults(manifest["tokenizer"])
+    for number, shard in enumerate(manifest["shards"]):
+        yield from _shard_faults(number, shard)
+    for number, source in enumerate(manifest["sources"]):
+        if not _is_entry(source, ("bytes",), ("sha256",)):
+            yield f"sources[{number}] is {_shown(source)}; expected name, bytes and sha256"
+    for key, value in manifest["totals"].items():
+        if not _is_count(value):
+            yield f"totals.{key} is {_shown(value)}; expected a count"
+
+
+def _stage_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
+    wanted = {"lineage": ("settings",), "history": ("totals", "rates")}
+    for key, parts in wanted.items():
+        entries = manifest.get(key, [])
+        if not isinstance(entries, list):
+            yield f"{key} is {_shown(entries)}; expected a list"
+            continue
+        for number, entry in enumerate(entries):
+            if not isinstance(entry, dict) or entry.get("stage") not in STAGES:
+                yield f"{key}[{number}] is {_shown(entry)}; expected a stage and what it says"
+            elif not all(isinstance(entry.get(part), dict) for part in parts):
+                yield f"{key}[{number}] lacks {' or '.join(parts)}"
+
+
+def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
+    ids = tokenizer.get("special_ids")
+    roles = tokenizer.get("roles")
+    if (
+        not isinstance(tokenizer.get("fingerprint"), str)
+        or not _is_count(tokenizer.get("num_ids"))
+        or not isinstance(roles, dict)
+        or not all(isinstance(token, str) for token in roles.values())
+        or not isinstance(ids, dict)
+        or not all(_is_count(number) for number in ids.values())
+    ):
+        yield (
+            f"tokenizer is {_shown(tokenizer)}; expected fingerprint, num_ids, roles and "
+            f"special_ids"
+        )
+
+
+def _shard_faults(number: int, shard: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
+    if not _is_entry(shard, ("rows", "tokens", "bytes"), ("sha256", "rows_sha256")):
+        yield (
+            f"shards[{number}] is {_shown(shard)}; expected name, rows, tokens, bytes, sha256 and "
+            f"rows_sha256"
+        )
+    elif shard["name"] != shard_name(number):
+        yield f"shards[{number}] is named {shard['name']!r}; expected {shard_name(number)!r}"
+
+
+def _is_entry(entry: Any, counts: tuple[str, ...], hashes: tuple[str, ...]) -> bool:  # noqa: ANN401
+    return (
+        isinstance(entry, dict)
+        and isinstance(entry.get("name"), str)
+        and all(_is_count(entry.get(key)) for key in counts)
+        and all(isinstance(entry.get(key), str) and _SHA256.fullmatch(entry[key]) for key in hashes)
+    )
+
+
+def _is_count(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    return isinstance(value, int) and not isinstance(value, bool) and value >= 0
+
+
+_SHOWN_CHARACTERS = 60
+
+
+def _shown(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    if value is None:
+        return "missing"
+    text = json.dumps(value)
+    return text if len(text) <= _SHOWN_CHARACTERS else f"{text[:_SHOWN_CHARACTERS]}..."
+
+
+def _of_kind(kind: type) -> str:
+    kinds: dict[type, str] = {str: "a text", dict: "an object", list: "a list"}
+    return kinds[kind]
+
+
+def identity_of_manifest(manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what decided the data set, of all that its manifest says."""
+    return {key: manifest.get(key) for key in IDENTITY_KEYS}
+
+
+def is_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether two identities are one."""
+    return to_json(found) == to_json(wanted)
+
+
+def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
+    """Name the first settings that differ, with both values."""
+    differences = [
+        f"{key}: {before!r} there, {now!r} now" for key, before, now in differing(found, wanted)
+    ]
+    return "; ".join(differences[:3]) or "another order of the same settings"
+
+
+def differing(
+    found: Any,  # noqa: ANN401 - any JSON value
+    wanted: Any,  # noqa: ANN401
+    name: str = "",
+) -> Iterator[tuple[str, Any, Any]]:
+    """Yield the dotted name of each value that differs, with both values."""
+    if isinstance(found, dict) and isinstance(wanted, dict):
+        for key in sorted(found.keys() | wanted.keys()):
+            yield from differing(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
+    elif _are_named(found) and _are_named(wanted) and len(found) == len(wanted):
+        for before, now in zip(found, wanted, strict=True):
+            yield from differing(before, now, f"{name}.{before.get('stage') or before['name']}")
+    elif json.dumps(found, sort_keys=True) != json.dumps(wanted, sort_keys=True):
+        if isinstance(found, list | dict) or isinstance(wanted, list | dict):
+            yield name, "something else", "this run's"
+        else:
+            yield name, found, wanted
+
+
+def _are_named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Tell whether this is a list of sources or of stages."""
+    return isinstance(value, list) and all(
+        isinstance(entry, dict) and ("stage" in entry or "name" in entry) for entry in value
+    )
