@@ -27,6 +27,8 @@ from maskprep.tasks.jobs import MaskingJob, PairingJob, PreparationJob, Tokeniza
 from maskprep.tasks.pairing import require_pairable
 from maskprep.tasks.plan import Run
 from maskprep.tasks.records import identity_of, next_record, tokenization_record
+from maskprep.tasks.repair import repair_folder
+from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import (
     Context,
     Made,
@@ -39,6 +41,7 @@ from maskprep.tasks.running import (
 )
 from maskprep.tasks.tokenization import find_corpus, survey_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
+from maskprep.tasks.verification import Verification, existing_folder, verify_folder
 from maskprep.tasks.writing import require_maskable
 
 
@@ -193,3 +196,19 @@ def prepare_corpus(
         resumable = not text.reads_stdin
         summary = fill_folder(output, identity, context, engine, make, resumable=resumable)
         return replace(summary, ignored=text.ignored, encoder=encoder)
+
+
+def verify_dataset(path: Path, context: Context) -> Verification:
+    """Compare a data-set folder with its manifest."""
+    folder = existing_folder(path, context.machine.temp_dir)
+    with start_engine(context) as engine:
+        return verify_folder(folder, Run(engine, context.progress, folder.scratch))
+
+
+def repair_dataset(path: Path, request: RepairRequest, context: Context) -> Verification:
+    """Make anew what is broken in a data-set folder, byte for byte."""
+    folder = existing_folder(path, context.machine.temp_dir)
+    folder.finished_manifest("prepare")
+    with folder.repairing(), start_engine(context) as engine:
+        run = Run(engine, context.progress, folder.scratch)
+        return repair_folder(folder, request, context, run)

@@ -22,6 +22,7 @@ from maskprep.cli.prepare_command import prepare_command
 from maskprep.cli.standard_streams import printable
 from maskprep.cli.tokenize_command import tokenize_command
 from maskprep.cli.train_command import train_command
+from maskprep.cli.verify_command import verify_command
 from maskprep.errors import MachineError, MaskprepError
 
 CLOSED_READER = 128 + 13
@@ -175,4 +176,5 @@ _add("pair", pair_command)
 _add("mask", mask_command)
 _add("prepare", prepare_command)
 _add("inspect", inspect_command)
+_add("verify", verify_command)
 _add("demo", demo_command)

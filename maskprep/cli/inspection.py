@@ -22,7 +22,6 @@ from maskprep.storage.streams import StreamReader
 
 MEASURED_TOKENS = 2**26
 """Enough to see a rate to four digits, read in a second or two."""
-TOKEN_COLUMNS = ("input_ids", "token_ids")
 
 
 @dataclass

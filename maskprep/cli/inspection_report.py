@@ -17,9 +17,10 @@ from maskprep.cli.decoded_rows import (
     plain_legend,
     plain_row,
 )
-from maskprep.cli.inspection import TOKEN_COLUMNS, Inspected
+from maskprep.cli.inspection import Inspected
 from maskprep.cli.progress import readable_bytes
 from maskprep.cli.report import counted_lines, has_colour, open_console, print_lines
+from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.storage.atomic import atomic_file
 
 SHOWN_TOKENS = 512

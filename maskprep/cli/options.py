@@ -52,6 +52,9 @@ def _available_cores() -> int:
     return os.cpu_count() or 1
 
 
+ALL_CORES = _available_cores()
+
+
 RawInputs = Annotated[
     list[str] | None,
     typer.Argument(
@@ -162,32 +165,46 @@ class OrderOptions:
     ] = ShardConfig.shuffle
 
 
+Workers = Annotated[
+    int,
+    _machine(metavar="N", help="Processes.", show_default="all available cores"),
+]
+Memory = Annotated[
+    int | None,
+    _machine(
+        "--memory",
+        metavar="SIZE",
+        parser=parse_size,
+        help="Most private memory of the run, kept by running fewer workers; "
+        "1GiB is enough for two.",
+    ),
+]
+TempDir = Annotated[
+    str | None,
+    _machine(metavar="DIR", help="For intermediate files; by default OUT/.work."),
+]
+
+
 @dataclass(frozen=True)
 class MachineOptions:
     """How the run uses this machine."""
 
-    workers: Annotated[
-        int,
-        _machine(metavar="N", help="Processes.", show_default="all available cores"),
-    ] = _available_cores()
-    memory_bytes: Annotated[
-        int | None,
-        _machine(
-            "--memory",
-            metavar="SIZE",
-            parser=parse_size,
-            help="Most private memory of the run, kept by running fewer workers; "
-            "1GiB is enough for two.",
-        ),
-    ] = RunConfig.memory_bytes
-    temp_dir: Annotated[
-        str | None,
-        _machine(metavar="DIR", help="For intermediate files; by default OUT/.work."),
-    ] = None
+    workers: Workers = ALL_CORES
+    memory_bytes: Memory = RunConfig.memory_bytes
+    temp_dir: TempDir = None
     overwrite: Annotated[
         bool,
         _machine("--overwrite", help="Replace what OUT holds."),
     ] = False
+
+
+@dataclass(frozen=True)
+class VerificationMachineOptions:
+    """How a verification uses this machine: it replaces nothing but what is broken."""
+
+    workers: Workers = ALL_CORES
+    memory_bytes: Memory = RunConfig.memory_bytes
+    temp_dir: TempDir = None
 
 
 @dataclass(frozen=True)

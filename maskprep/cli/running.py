@@ -5,7 +5,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from maskprep.cli.option_groups import settings_from
-from maskprep.cli.options import EncoderOptions, MachineOptions, ReportOptions
+from maskprep.cli.options import (
+    EncoderOptions,
+    MachineOptions,
+    ReportOptions,
+    VerificationMachineOptions,
+)
 from maskprep.cli.progress import shown_progress
 from maskprep.cli.standard_streams import binary_input
 from maskprep.config import RunConfig
@@ -14,7 +19,7 @@ from maskprep.tasks.running import Context
 
 @contextmanager
 def run_context(
-    machine: MachineOptions,
+    machine: MachineOptions | VerificationMachineOptions,
     report: ReportOptions,
     encoder: EncoderOptions | None = None,
     *,

@@ -207,6 +207,21 @@ def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
     A file that holds the right text already is left alone: others may be reading it.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    texts = _copied_texts(tokenizer)
+    for name in differing_copies(tokenizer, folder):
+        (folder / name).write_bytes(texts[name])
+
+
+def differing_copies(tokenizer: Tokenizer, folder: Path) -> list[str]:
+    """Return the files of a folder that are not, or not there, as `write_tokenizer_copy` does."""
+    return [
+        name
+        for name, data in _copied_texts(tokenizer).items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != data
+    ]
+
+
+def _copied_texts(tokenizer: Tokenizer) -> dict[str, bytes]:
     roles = {f"{role}_token": token for role, token in sorted(tokenizer.roles.items())}
     config = {
         **roles,
@@ -220,11 +235,7 @@ def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
         "special_tokens_map.json": json.dumps(roles, ensure_ascii=False, indent=2) + "\n",
         "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
     }
-    for name, text in texts.items():
-        path = folder / name
-        data = text.encode()
-        if not path.exists() or path.read_bytes() != data:
-            path.write_bytes(data)
+    return {name: text.encode() for name, text in texts.items()}
 
 
 def _vocabulary_backend(

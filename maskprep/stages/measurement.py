@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from maskprep.list_columns import flat_values
 from maskprep.schema import IGNORED_LABEL
 
+TOKEN_COLUMNS = ("input_ids", "token_ids")
 _POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
 
 
@@ -74,7 +75,7 @@ def measure_rows(
     counts.longest = max(counts.longest, int(np.diff(offsets).max(initial=0)))
     # A mask stands for a token that may be chosen; every other special token is original.
     special = np.isin(seen, special_ids)
-    for places, originals in _selections(batch, offsets):
+    for places, originals in selected_tokens(batch, offsets):
         shown = seen[places]
         special[places] = False
         masked = shown == (-1 if mask_id is None else mask_id)
@@ -88,7 +89,7 @@ def measure_rows(
         counts.random_pairs += int(batch.column("next_sentence_label").to_numpy().sum())
 
 
-def _selections(
+def selected_tokens(
     batch: pa.RecordBatch, offsets: NDArray[np.int64]
 ) -> Iterator[tuple[NDArray[np.int64], NDArray[np.int64]]]:
     """Yield places int64 [selected] in the batch's flat tokens, and the original ids there."""

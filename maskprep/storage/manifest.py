@@ -25,6 +25,7 @@ _KINDS: dict[str, type] = {
     "dropped": dict,
     "changed": dict,
 }
+_ROLES = {"mask", "cls", "sep", "pad", "unk"}
 _SHARD_NAME = "part-{:05d}.parquet"
 _SHA256 = re.compile(r"[0-9a-f]{64}")
 
@@ -119,6 +120,7 @@ def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
         not isinstance(tokenizer.get("fingerprint"), str)
         or not _is_count(tokenizer.get("num_ids"))
         or not isinstance(roles, dict)
+        or not roles.keys() <= _ROLES
         or not all(isinstance(token, str) for token in roles.values())
         or not isinstance(ids, dict)
         or not all(_is_count(number) for number in ids.values())
@@ -180,9 +182,15 @@ def is_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
     """Name the first settings that differ, with both values."""
     differences = [
-        f"{key}: {before!r} there, {now!r} now" for key, before, now in differing(found, wanted)
+        f"{key}: {brief(before)} there, {brief(now)} now"
+        for key, before, now in differing(found, wanted)
     ]
     return "; ".join(differences[:3]) or "another order of the same settings"
+
+
+def brief(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    """Show a value in a message; of a list or an object only that it is another one."""
+    return "something else" if isinstance(value, list | dict) else repr(value)
 
 
 def differing(
@@ -198,10 +206,7 @@ def differing(
         for before, now in zip(found, wanted, strict=True):
             yield from differing(before, now, f"{name}.{before.get('stage') or before['name']}")
     elif json.dumps(found, sort_keys=True) != json.dumps(wanted, sort_keys=True):
-        if isinstance(found, list | dict) or isinstance(wanted, list | dict):
-            yield name, "something else", "this run's"
-        else:
-            yield name, found, wanted
+        yield name, found, wanted
 
 
 def _are_named(value: Any) -> bool:  # noqa: ANN401 - any JSON value

@@ -188,7 +188,7 @@ def open_shard(path: Path) -> pq.ParquetFile:
         ) from None
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
-            f"{path}: not a whole Parquet file ({_first_line(error)}). Make the shard again."
+            f"{path}: not a whole Parquet file ({first_line(error)}). Make the shard again."
         ) from error
 
 
@@ -219,7 +219,7 @@ def read_shard(
                     yield batch.slice(first, last - first)
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
-            f"{path}: damaged at row {position} ({_first_line(error)}). Make the shard again."
+            f"{path}: damaged at row {position} ({first_line(error)}). Make the shard again."
         ) from error
 
 
@@ -229,13 +229,21 @@ def refuse_nulls(where: str, batch: pa.RecordBatch) -> None:
     Raises:
         ShardError: a column holds null, which no array of numbers can.
     """
+    for name in null_columns(batch):
+        raise ShardError(
+            f"{where}: column {name} holds null; expected a value everywhere. Make the data set "
+            f"again."
+        )
+
+
+def null_columns(batch: pa.RecordBatch) -> list[str]:
+    """Return the columns that hold null, in lists too."""
+    found = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
         inner = column.flatten() if pa.types.is_list(column.type) else column
         if column.null_count or inner.null_count:
-            raise ShardError(
-                f"{where}: column {name} holds null; expected a value everywhere. Make the data "
-                f"set again."
-            )
+            found.append(name)
+    return found
 
 
 def check_columns(where: str, found: pa.Schema, expected: pa.Schema, made_by: str) -> None:
@@ -288,5 +296,6 @@ def record_of(where: str, text: bytes) -> dict[str, Any]:
     return record
 
 
-def _first_line(error: BaseException) -> str:
+def first_line(error: BaseException) -> str:
+    """Return the first line of what a library says."""
     return (str(error).splitlines() or ["unreadable"])[0]

@@ -130,12 +130,14 @@ class EpochWriter:
         schema: of the shards, with metadata.
         shards: rows, order, compression.
         seed: of the order.
+        only: numbers of the shards to write; None: all.
     """
 
     staged: Path
     schema: pa.Schema
     shards: ShardConfig
     seed: int
+    only: frozenset[int] | None = None
 
     def write_all(
         self, run: Run, examples: Examples, maskings: Sequence[Masking | None]
@@ -143,14 +145,19 @@ class EpochWriter:
         """Write every epoch; return all shards in order, and the sum of the counts."""
         written: list[Receipt] = []
         counts: Receipt = asdict(MaskingCounts())
-        for masking in maskings:
-            epoch = self._write_epoch(run, examples, masking, len(written))
+        rows = self.shards.shard_rows or shard_rows_for(examples.rows, examples.max_seq_length)
+        shards_of_epoch = -(-examples.rows // rows)
+        for place, masking in enumerate(maskings):
+            numbers = range(place * shards_of_epoch, (place + 1) * shards_of_epoch)
+            if self.only is not None and self.only.isdisjoint(numbers):
+                continue
+            epoch = self._write_epoch(run, examples, masking, numbers)
             written.extend(epoch["shards"])
             add_counts(counts, epoch["counts"])
         return written, counts
 
     def _write_epoch(
-        self, run: Run, examples: Examples, masking: Masking | None, first_shard: int
+        self, run: Run, examples: Examples, masking: Masking | None, numbers: Sequence[int]
     ) -> Receipt:
         number = masking.epoch if masking else 0
         done = run.journal / f"epoch-{number:05d}.json" if run.journal else None
@@ -160,11 +167,13 @@ class EpochWriter:
         length = examples.max_seq_length
         shard_rows = self.shards.shard_rows or shard_rows_for(examples.rows, length)
         shuffle = Shuffle(self.seed, number) if self.shards.shuffle else None
-        portions = examples.portions(run, shuffle, shard_rows)
+        portions = dict(zip(numbers, examples.portions(run, shuffle, shard_rows), strict=True))
+        if self.only is not None:
+            portions = {number: portions[number] for number in numbers if number in self.only}
         group_rows = row_group_rows(length)
         phase = WritingPhase(self.staged, self.schema, self.shards.compression, group_rows)
         written: Receipt = {"shards": [], "counts": {}}
-        for receipt in phase.run(run, portions, masking, first_shard):
+        for receipt in phase.run(run, portions, masking):
             written["shards"].extend(receipt["shards"])
             add_counts(written["counts"], receipt["counts"])
         if done is not None:

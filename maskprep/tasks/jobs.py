@@ -1,11 +1,13 @@
 """What each command does to its rows: into a folder's shards, or into a stream.
 
 Every job has a `record` of the settings that decide its rows, `fill` for a folder and, but for the
-whole run, `stream` for a pipe. Both return the results that a manifest or a receipt holds.
+whole run, `stream` for a pipe. Both return the results that a manifest or a receipt holds. `only`
+names the numbers of the shards to write, where others are there already; None: all.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass
+from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
@@ -16,6 +18,7 @@ from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
 from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
 from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool
@@ -54,6 +57,7 @@ class TokenizationJob:
     encoder: ChosenEncoder
     shards: ShardConfig
     record: Record
+    only: frozenset[int] | None = None
 
     def _schema(self) -> pa.Schema:
         columns = documents_schema(self.text.config.id_column)
@@ -78,8 +82,25 @@ class TokenizationJob:
         phase = TokenizationPhase(
             self.text, self.config, self.tokenizer, self.encoder, folder.tokenizer, part
         )
-        written = [shard for receipt in phase.run(run, totals) for shard in receipt["shards"]]
+        written = list(self._numbered(phase, run, totals))
         return written, self._results(totals, phase.encoder)
+
+    def _numbered(self, phase: TokenizationPhase, run: Run, totals: Record) -> Iterator[Record]:
+        """Run a phase; yield its shards, without those that are not to be written.
+
+        Which tasks give a shard at all is known only when they are done.
+        """
+        number = 0
+        for receipt in phase.run(run, totals):
+            for shard in receipt["shards"]:
+                if self.only is None or number in self.only:
+                    yield {**shard, "name": shard_name(number)}
+                else:
+                    Path(shard["file"]).unlink()
+                number += 1
+            # Standard input is hashed to its end, to tell whether it is the same.
+            if self.only is not None and not self.text.reads_stdin:
+                phase.is_enough = number > max(self.only)
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
         """Write the documents of each task as soon as all before are written."""
@@ -110,6 +131,7 @@ class PairingJob:
     record: Record
     limit: int | None
     budget: int
+    only: frozenset[int] | None = None
 
     def _schema(self) -> pa.Schema:
         return with_metadata(EXAMPLES, shard_record(self.record, self.source.tokenizer))
@@ -128,7 +150,9 @@ class PairingJob:
         examples = Examples(
             counts["pairs"], self.config.max_seq_length, runs=tuple(runs), shuffle=shuffle
         )
-        writer = EpochWriter(folder.staged, self._schema(), self.shards, self.config.seed)
+        writer = EpochWriter(
+            folder.staged, self._schema(), self.shards, self.config.seed, self.only
+        )
         written, _ = writer.write_all(run, examples, [None])
         return written, {**pairing_results(counts), **self.source.provenance()}
 
@@ -152,6 +176,7 @@ class MaskingJob:
     shards: ShardConfig
     record: Record
     limit: int | None
+    only: frozenset[int] | None = None
 
     def _schema(self) -> pa.Schema:
         columns = masked_schema(self.config.columns, self.config.keep)
@@ -165,7 +190,9 @@ class MaskingJob:
         else:
             shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
             examples = examples_of_stream(run, self.source, self.limit, shuffle)
-        writer = EpochWriter(folder.staged, self._schema(), self.shards, self.config.seed)
+        writer = EpochWriter(
+            folder.staged, self._schema(), self.shards, self.config.seed, self.only
+        )
         epochs = maskings(self.source.tokenizer, self.config)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {**masking_results(counts), **self.source.provenance()}
@@ -195,6 +222,7 @@ class PreparationJob:
     masking: MaskingConfig
     shards: ShardConfig
     record: Record
+    only: frozenset[int] | None = None
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Tokenize into spools, pair into runs, mask into shards."""
@@ -204,7 +232,7 @@ class PreparationJob:
         examples, paired = self._examples(run, spools)
         columns = masked_schema(self.masking.columns, self.masking.keep)
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
-        writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed)
+        writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed, self.only)
         epochs = maskings(self.tokenizer, self.masking)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {

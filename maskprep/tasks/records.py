@@ -2,10 +2,10 @@
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from maskprep import __version__
 from maskprep.config import (
@@ -18,11 +18,13 @@ from maskprep.config import (
 )
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
+from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
 
 Record = dict[str, Any]
+Config = TypeVar("Config")
 
 
 def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Record:
@@ -65,10 +67,16 @@ def shard_record(record: Record, tokenizer: Tokenizer) -> Record:
 
 def setting_of(record: Record, stage: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return a setting of one stage of the lineage, or None if that stage is not known."""
+    return settings_of_stage(record, stage).get(name)
+
+
+def settings_of_stage(record: Record, stage: str) -> Record:
+    """Return the settings of one stage of a record or a manifest; empty if it is not known."""
     for entry in (*record["lineage"], record):
         if entry["stage"] == stage:
-            return entry["settings"].get(name)
-    return None
+            found: Record = entry["settings"]
+            return found
+    return {}
 
 
 def identity_of(
@@ -95,17 +103,53 @@ def identity_of(
             {**record["settings"], **asdict(shards), "made_with_tokenizer": made_with, **more}
         ),
         "sources": list(sources),
-        "versions": {
-            "maskprep": __version__,
-            "sentence_rules": SENTENCE_RULES,
-            **{name: version(name) for name in ("pyarrow", "tokenizers")},
-        },
+        "versions": installed_versions(),
+    }
+
+
+def installed_versions() -> Record:
+    """Return the versions of what decides the bytes of a data set."""
+    return {
+        "maskprep": __version__,
+        "sentence_rules": SENTENCE_RULES,
+        **{name: version(name) for name in ("pyarrow", "tokenizers")},
     }
 
 
 def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     """Return the value as it comes back from JSON: tuples are lists there."""
     return json.loads(json.dumps(value))
+
+
+_NOT_OF_ROWS = ("shard_rows", "shuffle", "compression", "made_with_tokenizer", "block_bytes")
+"""Settings of a manifest that a shard does not repeat."""
+
+
+def record_of_manifest(manifest: Mapping[str, Any]) -> Record:
+    """Return what every shard of a data set says of itself, from its manifest."""
+    settings = {
+        name: value for name, value in manifest["settings"].items() if name not in _NOT_OF_ROWS
+    }
+    return {
+        "stage": manifest["stage"],
+        "settings": settings,
+        "lineage": manifest["lineage"],
+        "tokenizer": manifest["tokenizer"],
+    }
+
+
+def config_from(kind: type[Config], settings: Mapping[str, Any]) -> Config:
+    """Return settings of a stage as they stood in a manifest.
+
+    Raises:
+        ShardError: a value is none that the setting can have.
+    """
+    names = [one.name for one in fields(kind) if one.name in settings]  # type: ignore[arg-type]
+    values = {name: settings[name] for name in names}
+    try:
+        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+    except (ConfigError, TypeError) as error:
+        raise ShardError(f"settings: {error}") from None
 
 
 def history_entry(stage: str, results: Mapping[str, Any]) -> Record:

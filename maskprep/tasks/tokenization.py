@@ -176,6 +176,7 @@ class TokenizationPhase:
         encoder: of the tokenizer; tried on the first documents when they are there.
         folder: where its copy goes, for the workers.
         destination: gives a task's number a place for its rows.
+        is_enough: set by whoever needs no more of the corpus.
     """
 
     text: CorpusText
@@ -184,6 +185,7 @@ class TokenizationPhase:
     encoder: ChosenEncoder
     folder: Path
     destination: Callable[[int], Destination]
+    is_enough: bool = False
 
     def run(self, run: Run, totals: dict[str, Any]) -> Iterator[Receipt]:
         """Tokenize all blocks; yield the receipts in the corpus's order.
@@ -216,6 +218,8 @@ class TokenizationPhase:
         blocks_folder.mkdir(parents=True, exist_ok=True)
         planned = plan_blocks(self.text.sources, corpus, blocks_folder, self.text.streamed)
         for number, blocks in enumerate(planned):
+            if self.is_enough:
+                return
             if corpus.limit is not None:
                 # Phases with a limit are serial: what was made so far is known here.
                 remaining = corpus.limit - totals["counts"]["documents"]

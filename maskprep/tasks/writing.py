@@ -1,6 +1,6 @@
 """Examples to final shards: sort for a shuffle, mask if asked, write equal shards."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
@@ -11,6 +11,7 @@ from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
 from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle
 from maskprep.storage.shards import regroup, row_group_rows, write_shard
@@ -136,22 +137,23 @@ class WritingPhase:
     group_rows: int
 
     def run(
-        self, run: Run, portions: Sequence[Rows], masking: Masking | None, first_shard: int = 0
+        self, run: Run, portions: Mapping[int, Rows], masking: Masking | None
     ) -> Iterator[Receipt]:
-        """Write one shard for each portion of rows."""
+        """Write one shard for each portion of rows, by the number of the shard."""
         tasks = (
             WritingTask(
                 rows,
                 masking,
-                str(self.staged / f"part-{first_shard + number:05d}.parquet"),
+                str(self.staged / shard_name(number)),
                 self.schema,
                 self.compression,
                 self.group_rows,
             )
-            for number, rows in enumerate(portions)
+            for number, rows in portions.items()
         )
         total = sum(
-            rows.rows if isinstance(rows, ShardRows) else rows.stretch.rows for rows in portions
+            rows.rows if isinstance(rows, ShardRows) else rows.stretch.rows
+            for rows in portions.values()
         )
         name = "write"
         if masking is not None:

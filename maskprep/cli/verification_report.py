@@ -1,0 +1,127 @@
+"""What `maskprep verify` prints: every fault, or what was found to be right."""
+
+import json
+import sys
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from rich.text import Text
+
+from maskprep.cli.progress import readable_bytes
+from maskprep.cli.report import open_console, print_lines
+from maskprep.cli.standard_streams import printable
+from maskprep.errors import ShardError
+
+if TYPE_CHECKING:
+    from maskprep.stages.verification import RowTotals
+    from maskprep.tasks.verification import Verification
+
+Line = tuple[str, str]
+
+
+def report_verification(found: "Verification", *, as_json: bool, quiet: bool) -> None:
+    """Print the report.
+
+    Args:
+        found: what was found.
+        as_json: as one object, for programs.
+        quiet: say nothing if nothing is wrong.
+    """
+    if as_json:
+        sys.stdout.write(json.dumps(_described(found), ensure_ascii=False) + "\n")
+        return
+    if quiet and not found.faults:
+        return
+    console = open_console()
+    number = len(found.faults)
+    faults = "no fault" if number == 0 else f"{number:,} fault" + "s" * (number > 1)
+    lines = [("repaired", place) for place in found.repaired]
+    lines += [(fault.place, fault.what) for fault in found.faults]
+    if not found.faults:
+        lines += list(_sound(found))
+    print_lines(console, f"verify {found.folder}: {faults}", lines)
+    if found.faults and found.totals is None and found.receipts:
+        console.print(
+            Text("Counts and rates of all rows were not compared: some rows are missing.", "dim"),
+            soft_wrap=True,
+        )
+
+
+def refuse_faults(found: "Verification", *, tried_repair: bool) -> None:
+    """End with an error if there are faults.
+
+    Raises:
+        ShardError: says what to do about them.
+    """
+    if not found.faults:
+        return
+    number = len(found.faults)
+    faults = f"{number:,} fault" + "s" * (number > 1)
+    raise ShardError(f"{found.folder} has {faults}. {_advice(found, tried_repair=tried_repair)}")
+
+
+def _advice(found: "Verification", *, tried_repair: bool) -> str:
+    if found.at("manifest.json"):
+        return (
+            "A manifest that is wrong cannot be repaired: run the command that made the data set "
+            "again, with --overwrite."
+        )
+    strays = [fault for fault in found.faults if fault.what.startswith("is none of")]
+    if len(strays) == len(found.faults):
+        return "Move away what does not belong into data/: readers would read it."
+    if tried_repair:
+        return "What a repair could do is done."
+    return (
+        f"Repair it from what it was made from: 'maskprep verify {found.folder} --repair INPUT...'."
+    )
+
+
+def _sound(found: "Verification") -> Iterator[Line]:
+    totals = found.totals
+    assert totals is not None
+    shards = found.manifest["shards"]
+    size = readable_bytes(sum(shard["bytes"] for shard in shards))
+    yield "shards", f"{len(shards):,} ({size}): bytes, pages, columns and rows are as written"
+    yield "rows", f"{totals.rows:,}"
+    yield "tokens", f"{totals.tokens:,}"
+    yield "tokenizer", f"{found.manifest['tokenizer']['fingerprint'][:12]}, the one of the manifest"
+    yield from _rates(found, totals)
+    if found.ids is not None:
+        ids, equal = found.ids
+        kind = "documents" if found.manifest["stage"] == "tokenize" else "examples"
+        yield "ids", f"{ids:,} {kind}, {equal:,} with the id of another"
+
+
+def _rates(found: "Verification", totals: "RowTotals") -> Iterator[Line]:
+    manifest = found.manifest
+    settings = {entry["stage"]: entry["settings"] for entry in (*manifest["lineage"], manifest)}
+    asked = settings.get("pair", {}).get("random_next_prob")
+    if manifest["stage"] != "tokenize":
+        wanted = "" if asked is None else f" (asked for {asked:.1%})"
+        yield "pairs", f"B random in {totals.random_pairs / max(totals.rows, 1):.1%}{wanted}"
+    if manifest["stage"] == "mask":
+        mask = manifest["settings"]
+        share = totals.selected_tokens / max(totals.maskable_tokens, 1)
+        asked = mask["mlm_probability"]
+        yield "selected", f"{share:.2%} of the tokens that may be (asked for {asked:.2%})"
+        masked, replaced = mask["mask_replace_prob"], mask["random_replace_prob"]
+        actions = {
+            "masked": (totals.masked_tokens, masked),
+            "replaced": (totals.other_tokens, replaced),
+            "kept": (totals.same_tokens, max(1.0 - masked - replaced, 0.0)),
+        }
+        for name, (count, wanted_share) in actions.items():
+            share = count / max(totals.selected_tokens, 1)
+            yield name, f"{share:.2%} of these (asked for {wanted_share:.2%})"
+
+
+def _described(found: "Verification") -> dict[str, Any]:
+    totals = found.totals
+    return {
+        "folder": printable(str(found.folder)),
+        "stage": found.manifest.get("stage"),
+        "faults": [{"place": fault.place, "what": fault.what} for fault in found.faults],
+        "repaired": list(found.repaired),
+        "totals": None if totals is None else vars(totals),
+        "ids": None if found.ids is None else {"compared": found.ids[0], "equal": found.ids[1]},
+    }

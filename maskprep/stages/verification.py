@@ -1,0 +1,297 @@
+"""What rows must be, whatever made them: checked batch by batch, and counted on the way."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from numpy.typing import NDArray
+
+from maskprep.list_columns import flat_values
+from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
+
+_OF_TOKENS = (
+    *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
+    "padding_mask",
+)
+"""Columns with a value for each token."""
+_OF_SELECTED = (
+    ("masked_lm_positions", ("masked_lm_ids",)),
+    ("mask_positions", ("mask_ids", "mask_weights")),
+)
+"""Columns of positions, and those with a value for each position."""
+_NOT_NEGATIVE = ("example_id", "document_id", "document_id_b", "document_part")
+
+
+@dataclass(frozen=True)
+class RowRules:
+    """What is known of the rows from settings and tokenizer.
+
+    Attributes:
+        maskable: bool [ids], false for special tokens.
+        replacing: bool [ids], whether an id may replace a token; None: not known.
+        mask_id: id of the mask token, if there is one.
+        unknown_id: id of the unknown token, if there is one.
+        max_tokens: most tokens of a row, if that is known.
+        mlm_probability, mask_replace_prob, random_replace_prob: as asked; 0 where rows are not
+            masked.
+    """
+
+    maskable: NDArray[np.bool_]
+    replacing: NDArray[np.bool_] | None = None
+    mask_id: int | None = None
+    unknown_id: int | None = None
+    max_tokens: int | None = None
+    mlm_probability: float = 0.0
+    mask_replace_prob: float = 0.0
+    random_replace_prob: float = 0.0
+
+    @property
+    def random_other_prob(self) -> float:
+        """How likely a token becomes another one: a random replacement can be the token itself."""
+        if self.replacing is None:
+            return self.random_replace_prob
+        return self.random_replace_prob * (1.0 - 1.0 / max(int(self.replacing.sum()), 1))
+
+
+@dataclass
+class RowTotals:
+    """Counts of the rows so far; sums over shards are sums of these.
+
+    `same_tokens` are selected tokens that stand in the row as they were: kept, or replaced by
+    themselves. `*_squares` are sums over the rows of (found - expected)^2: what the rows
+    themselves say about how far a sum may lie from its expectation.
+    """
+
+    rows: int = 0
+    tokens: int = 0
+    documents: int = 0
+    sentences: int = 0
+    unknown_tokens: int = 0
+    random_pairs: int = 0
+    maskable_tokens: int = 0
+    masked_tokens: int = 0
+    other_tokens: int = 0
+    same_tokens: int = 0
+    rows_without_maskable_tokens: int = 0
+    selected_squares: float = 0.0
+    masked_squares: float = 0.0
+    other_squares: float = 0.0
+
+    @property
+    def selected_tokens(self) -> int:
+        """Tokens that are to be predicted."""
+        return self.masked_tokens + self.other_tokens + self.same_tokens
+
+
+@dataclass
+class RowFaults:
+    """Faults of one shard's rows: what is wrong, in how many rows, first where."""
+
+    found: dict[str, tuple[int, int]] = field(default_factory=dict)
+
+    def note(self, what: str, rows: NDArray[np.int64]) -> None:
+        """Add a fault of these rows, numbered in the shard; of none, nothing."""
+        if rows.size:
+            first, number = self.found.get(what, (int(rows[0]), 0))
+            self.found[what] = first, number + int(np.unique(rows).size)
+
+    def lines(self) -> list[str]:
+        """Return one line for each kind of fault."""
+        return [
+            f"row {first:,}: {what}" + (f" (and {number - 1:,} more rows)" if number > 1 else "")
+            for what, (first, number) in self.found.items()
+        ]
+
+
+@dataclass
+class RowChecker:
+    """Checks the batches of one shard, in order."""
+
+    rules: RowRules
+    totals: RowTotals = field(default_factory=RowTotals)
+    faults: RowFaults = field(default_factory=RowFaults)
+    epoch: int | None = None
+    document_range: tuple[int, int] | None = None
+    """Smallest and largest document id."""
+
+    def check(self, batch: pa.RecordBatch) -> None:
+        """Check and count one batch without nulls, of the schema of any stage."""
+        if not batch.num_rows:
+            return
+        self._check_rows(batch)
+        name = next(one for one in TOKEN_COLUMNS if one in batch.schema.names)
+        ids, offsets = flat_values(batch.column(name))
+        rows = _Rows(ids, offsets, self.totals.rows)
+        self._check_tokens(batch, rows, name)
+        self.totals.rows += batch.num_rows
+        self.totals.tokens += ids.size
+
+    def _check_rows(self, batch: pa.RecordBatch) -> None:
+        """Check the columns that have one value for each row."""
+        first_row, note = self.totals.rows, self.faults.note
+        columns = {
+            one: batch.column(one).to_numpy()
+            for one in (*_NOT_NEGATIVE, "next_sentence_label", "epoch")
+            if one in batch.schema.names
+        }
+        for name in _NOT_NEGATIVE:
+            if name in columns:
+                note(f"{name} is negative", first_row + np.flatnonzero(columns[name] < 0))
+        ids = columns["document_id"]
+        before = self.document_range or (int(ids[0]), int(ids[0]))
+        self.document_range = min(before[0], int(ids.min())), max(before[1], int(ids.max()))
+        if "document_part" in columns:
+            self.totals.documents += int(np.count_nonzero(columns["document_part"] == 0))
+        if "next_sentence_label" in columns:
+            labels = columns["next_sentence_label"]
+            wrong = np.flatnonzero((labels < 0) | (labels > 1))
+            note("next_sentence_label is neither 0 nor 1", first_row + wrong)
+            self.totals.random_pairs += int(np.count_nonzero(labels == 1))
+        if "epoch" in columns:
+            self.epoch = int(columns["epoch"][0]) if self.epoch is None else self.epoch
+            wrong = np.flatnonzero(columns["epoch"] != self.epoch)
+            note(f"epoch is not {self.epoch}, that of the shard's first row", first_row + wrong)
+
+    def _check_tokens(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
+        """Check the columns that have a value for each token."""
+        note, limit = self.faults.note, self.rules.maskable.size
+        if self.rules.max_tokens is not None:
+            long = np.flatnonzero(rows.lengths > self.rules.max_tokens)
+            note(f"more than {self.rules.max_tokens:,} tokens", rows.first + long)
+        fits = self._lists_fit(batch, rows, name)
+        strange = (rows.ids < 0) | (rows.ids >= limit)
+        note(f"{name} holds an id outside 0 to {limit - 1:,}", rows.of_tokens(strange))
+        if "sentence_lengths" in batch.schema.names:
+            self._check_sentences(batch, rows)
+        if not fits or strange.any():
+            return
+        if self.rules.unknown_id is not None:
+            unknown = np.count_nonzero(rows.ids == self.rules.unknown_id)
+            self.totals.unknown_tokens += int(unknown)
+        for one in ("token_type_ids", "segment_ids"):
+            if one in batch.schema.names:
+                types = flat_values(batch.column(one))[0]
+                note(f"{one} is neither 0 nor 1", rows.of_tokens((types < 0) | (types > 1)))
+        if "padding_mask" in batch.schema.names:
+            padding = ~flat_values(batch.column("padding_mask"))[0]
+            note("padding_mask is false in an unpadded row", rows.of_tokens(padding))
+        if self.epoch is not None:
+            self._check_selection(batch, rows, name)
+
+    def _lists_fit(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> bool:
+        """Check that the columns agree about how long each row is."""
+        before = len(self.faults.found)
+        for one in _OF_TOKENS:
+            if one in batch.schema.names:
+                other = np.diff(flat_values(batch.column(one))[1])
+                wrong = np.flatnonzero(other != rows.lengths)
+                self.faults.note(f"{one} and {name} differ in length", rows.first + wrong)
+        for positions, others in _OF_SELECTED:
+            if positions not in batch.schema.names:
+                continue
+            places, offsets = flat_values(batch.column(positions))
+            for one in others:
+                wrong = np.flatnonzero(
+                    np.diff(flat_values(batch.column(one))[1]) != np.diff(offsets)
+                )
+                self.faults.note(f"{one} and {positions} differ in length", rows.first + wrong)
+            owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
+            outside = (places < 0) | (places >= rows.lengths[owners])
+            falls = np.zeros(places.size, np.bool_)
+            falls[1:] = (np.diff(places) <= 0) & (np.diff(owners) == 0)
+            self.faults.note(f"{positions} lies outside the row", rows.first + owners[outside])
+            self.faults.note(f"{positions} does not ascend", rows.first + owners[falls])
+        return len(self.faults.found) == before
+
+    def _check_sentences(self, batch: pa.RecordBatch, rows: "_Rows") -> None:
+        lengths, offsets = flat_values(batch.column("sentence_lengths"))
+        owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
+        sums = np.bincount(owners, lengths, rows.lengths.size).astype(np.int64)
+        wrong = rows.first + np.flatnonzero(sums != rows.lengths)
+        self.faults.note("sentence_lengths does not sum to the row's tokens", wrong)
+        empty = rows.first + owners[lengths <= 0]
+        self.faults.note("sentence_lengths holds a sentence without tokens", empty)
+        self.totals.sentences += lengths.size
+
+    def _check_selection(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
+        """Check which tokens are selected and what stands in their place."""
+        rules, note = self.rules, self.faults.note
+        original = rows.ids.copy()
+        for places, originals in selected_tokens(batch, rows.offsets):
+            strange = (originals < 0) | (originals >= rules.maskable.size)
+            if strange.any():
+                what = "a selected token's original id is not in the vocabulary"
+                note(what, rows.owners(places[strange]))
+                return
+            original[places] = originals
+            special = ~rules.maskable[originals]
+            note("a special token is selected", rows.owners(places[special]))
+            shown = rows.ids[places]
+            masked = shown == (-1 if rules.mask_id is None else rules.mask_id)
+            same = ~masked & (shown == originals)
+            other = ~masked & ~same
+            if rules.replacing is not None:
+                wrong = other & ~rules.replacing[shown]
+                note("a token that must not replace others does", rows.owners(places[wrong]))
+            self._count_selection(rows, places, (masked, other, same), rules.maskable[original])
+        if "target_ids" in batch.schema.names:
+            targets = flat_values(batch.column("target_ids"))[0]
+            what = f"{name} and target_ids differ at a token that is not selected"
+            note(what, rows.of_tokens(targets != original))
+        if "mask_weights" in batch.schema.names:
+            weights, offsets = flat_values(batch.column("mask_weights"))
+            owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
+            note("mask_weights is not 1", rows.first + owners[weights != 1.0])
+
+    def _count_selection(
+        self,
+        rows: "_Rows",
+        places: NDArray[np.int64],
+        actions: tuple[NDArray[np.bool_], NDArray[np.bool_], NDArray[np.bool_]],
+        maskable: NDArray[np.bool_],
+    ) -> None:
+        totals, rules, number = self.totals, self.rules, rows.lengths.size
+        owners = rows.owners(places) - rows.first
+        masked, other, _ = (np.bincount(owners[one], minlength=number) for one in actions)
+        selected = np.bincount(owners, minlength=number)
+        may = rows.sums(maskable)
+        totals.masked_tokens += int(masked.sum())
+        totals.other_tokens += int(other.sum())
+        totals.same_tokens += int(np.count_nonzero(actions[2]))
+        totals.maskable_tokens += int(may.sum())
+        totals.rows_without_maskable_tokens += int(np.count_nonzero(may == 0))
+        totals.selected_squares += _squares(selected - rules.mlm_probability * may)
+        totals.masked_squares += _squares(masked - rules.mask_replace_prob * selected)
+        totals.other_squares += _squares(other - rules.random_other_prob * selected)
+
+
+def _squares(deviations: NDArray[Any]) -> float:
+    return float(np.square(deviations).sum())
+
+
+@dataclass(frozen=True)
+class _Rows:
+    """The tokens of a batch; `first` is the number of its first row in the shard."""
+
+    ids: NDArray[np.int32]
+    offsets: NDArray[np.int64]
+    first: int
+
+    @property
+    def lengths(self) -> NDArray[np.int64]:
+        return np.diff(self.offsets)
+
+    def owners(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return the rows of tokens that are numbered in the batch."""
+        return self.first + np.searchsorted(self.offsets, tokens, side="right") - 1
+
+    def of_tokens(self, marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the rows that marked tokens are in."""
+        return self.owners(np.flatnonzero(marks))
+
+    def sums(self, marks: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return how many tokens of each row are marked."""
+        before = np.zeros(marks.size + 1, np.int64)
+        np.cumsum(marks, out=before[1:])
+        return before[self.offsets[1:]] - before[self.offsets[:-1]]

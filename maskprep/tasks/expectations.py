@@ -1,0 +1,85 @@
+"""What a manifest calls for: settings, tokenizer, columns and metadata, and rules of the rows."""
+
+from collections.abc import Iterator
+from dataclasses import replace
+
+import numpy as np
+import pyarrow as pa
+
+from maskprep.config import MaskingConfig, PairingConfig, ShardConfig, TokenizationConfig
+from maskprep.encoders.loading import Tokenizer, differing_copies, load_tokenizer
+from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerError
+from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
+from maskprep.stages.masking import check_kept_columns
+from maskprep.stages.verification import RowRules
+from maskprep.storage.dataset import DatasetFolder
+from maskprep.tasks.records import Record, config_from, record_of_manifest, settings_of_stage
+
+
+def setting_faults(manifest: Record) -> Iterator[str]:
+    """Yield what is wrong with the settings of a manifest."""
+    try:
+        if manifest["stage"] == "mask":
+            check_kept_columns(config_from(MaskingConfig, manifest["settings"]), EXAMPLES)
+        config_from(ShardConfig, manifest["settings"])
+        for stage, kind in (("tokenize", TokenizationConfig), ("pair", PairingConfig)):
+            config_from(kind, settings_of_stage(manifest, stage))
+    except (ShardError, ConfigError) as error:
+        yield str(error)
+
+
+def load_copy(folder: DatasetFolder, manifest: Record) -> tuple[Tokenizer | None, list[str]]:
+    """Load the tokenizer of a folder, if it is the one of the manifest; say what is wrong."""
+    if not folder.tokenizer.is_dir():
+        return None, ["is missing"]
+    try:
+        tokenizer = load_tokenizer(str(folder.tokenizer))
+    except (TokenizerError, MachineError) as error:
+        return None, [str(error)]
+    expected = manifest["tokenizer"]["fingerprint"]
+    if tokenizer.fingerprint != expected:
+        what = (
+            f"is another one ({tokenizer.fingerprint[:12]}) than the rows were made with "
+            f"({expected[:12]})"
+        )
+        return None, [what]
+    changed = differing_copies(tokenizer, folder.tokenizer)
+    return tokenizer, [f"{name} is not what was written" for name in changed]
+
+
+def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
+    """Return what settings and tokenizer say of the rows.
+
+    Without the tokenizer the manifest tells some of its special tokens.
+    """
+    described = manifest["tokenizer"]
+    special = described["special_ids"]
+    maskable = np.ones(described["num_ids"], np.bool_)
+    maskable[[number for number in special.values() if number < maskable.size]] = False
+    replacing = None
+    if tokenizer is not None:
+        maskable = tokenizer.maskable
+        replacing = np.zeros(maskable.size, np.bool_)
+        replacing[tokenizer.replacement_pool] = True
+    length = settings_of_stage(manifest, "pair").get("max_seq_length")
+    rules = RowRules(maskable, replacing, special.get("mask"), special.get("unk"), length)
+    if manifest["stage"] != "mask":
+        return rules
+    config = config_from(MaskingConfig, manifest["settings"])
+    return replace(
+        rules,
+        mlm_probability=config.mlm_probability,
+        mask_replace_prob=config.mask_replace_prob,
+        random_replace_prob=config.random_replace_prob,
+    )
+
+
+def expected_schema(manifest: Record) -> pa.Schema:
+    """Return columns and metadata of every shard of a data set."""
+    columns = EXAMPLES
+    if manifest["stage"] == "tokenize":
+        columns = documents_schema(manifest["settings"].get("id_column"))
+    elif manifest["stage"] == "mask":
+        config = config_from(MaskingConfig, manifest["settings"])
+        columns = masked_schema(config.columns, config.keep)
+    return with_metadata(columns, record_of_manifest(manifest))

@@ -1,0 +1,176 @@
+"""What all rows of a data set show together, against the manifest's counts and settings."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from maskprep.config import MaskingConfig
+from maskprep.stages.rates import (
+    SMALLEST_TOLERANCE,
+    STANDARD_ERRORS,
+    masking_rate_faults,
+    pair_rate_faults,
+)
+from maskprep.stages.tokenization import MAX_WORD_TOKENS
+from maskprep.stages.verification import RowRules, RowTotals
+from maskprep.tasks.plan import Receipt
+from maskprep.tasks.records import Record, config_from, masking_results, settings_of_stage
+
+
+def realised_faults(
+    manifest: Record, rules: RowRules, totals: RowTotals, receipts: Sequence[Receipt]
+) -> Iterator[str]:
+    """Compare counts and rates of all rows with the manifest and with what was asked for.
+
+    Args:
+        manifest: without faults of its own.
+        rules: of the rows.
+        totals: of all rows.
+        receipts: of all shards.
+    """
+    if manifest["stage"] == "tokenize":
+        yield from _document_faults(manifest, totals)
+    elif manifest["stage"] == "pair":
+        yield from _pair_faults(manifest, totals)
+        yield from _balance_faults(manifest, totals.rows, totals.random_pairs, receipts)
+    else:
+        yield from _masking_faults(manifest, rules, totals)
+        yield from _epoch_faults(manifest, receipts)
+
+
+def _differences(
+    manifest: Record, group: str, found: Mapping[str, Any], of: str = "the rows hold"
+) -> Iterator[str]:
+    for name, value in found.items():
+        said = manifest[group].get(name)
+        if said != value:
+            yield f"{group}.{name} is {_number(said)}; {of} {_number(value)}"
+
+
+def _number(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return f"{value:,}" if isinstance(value, int | float) else repr(value)
+
+
+def _document_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
+    dropped = manifest["dropped"].get("documents_without_tokens", 0)
+    found = {
+        "documents": totals.documents + dropped,
+        "sentences": totals.sentences,
+        "tokens": totals.tokens,
+        "unknown_tokens": totals.unknown_tokens,
+    }
+    yield from _differences(manifest, "totals", found)
+    share = round(totals.unknown_tokens / max(totals.tokens, 1), 6)
+    yield from _differences(manifest, "rates", {"unknown_tokens": share})
+
+
+def _pair_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
+    found = {
+        "pairs": totals.rows,
+        "random_pairs": totals.random_pairs,
+        "tokens": totals.tokens,
+    }
+    yield from _differences(manifest, "totals", found)
+    share = round(totals.random_pairs / max(totals.rows, 1), 6)
+    yield from _differences(manifest, "rates", {"random_next": share})
+
+
+def _balance_faults(
+    manifest: Record, pairs: int, random_pairs: int, receipts: Sequence[Receipt]
+) -> Iterator[str]:
+    """Compare the share of random pairs with the asked one.
+
+    A corpus of one document has none: there is nowhere to take them from.
+    """
+    asked = settings_of_stage(manifest, "pair").get("random_next_prob")
+    ranges = [receipt["document_range"] for receipt in receipts if receipt["document_range"]]
+    several = len({end for document_range in ranges for end in document_range}) > 1
+    if asked is not None and (several or random_pairs):
+        yield from pair_rate_faults(pairs, random_pairs, asked)
+
+
+def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
+    said = manifest["totals"]
+    found = {
+        "rows": totals.rows,
+        "tokens": totals.tokens,
+        "maskable_tokens": totals.maskable_tokens,
+        "selected_tokens": totals.selected_tokens,
+        "masked_tokens": totals.masked_tokens,
+        "rows_without_maskable_tokens": totals.rows_without_maskable_tokens,
+    }
+    yield from _differences(manifest, "totals", found)
+    counted = ("masked_tokens", "replaced_tokens", "kept_tokens", "rows_forced")
+    missing = [name for name in counted if name not in said]
+    if missing:
+        yield f"totals lacks {', '.join(missing)}"
+        return
+    unmasked = said["replaced_tokens"] + said["kept_tokens"]
+    if unmasked != totals.other_tokens + totals.same_tokens:
+        yield (
+            f"totals.replaced_tokens and totals.kept_tokens are {unmasked:,} together; the rows "
+            f"hold {totals.other_tokens + totals.same_tokens:,}"
+        )
+    yield from _coincidence_faults(said["replaced_tokens"] - totals.other_tokens, rules, totals)
+    summed = masking_results({"maskable_tokens": 0, **said})
+    yield from _differences(manifest, "rates", summed["rates"], "the totals give")
+    yield from _differences(manifest, "changed", summed["changed"], "totals.rows_forced is")
+    if said["rows_forced"] > totals.rows:
+        yield f"totals.rows_forced is {said['rows_forced']:,}; there are {totals.rows:,} rows"
+    word = config_from(MaskingConfig, manifest["settings"]).unit != "token"
+    unit_tokens = MAX_WORD_TOKENS if word else 1
+    yield from masking_rate_faults(totals, rules, said["rows_forced"], unit_tokens)
+
+
+def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -> Iterator[str]:
+    """Check how many replaced tokens look like kept ones, being replaced by themselves."""
+    if rules.replacing is None:
+        return
+    expected = totals.other_tokens / max(int(rules.replacing.sum()) - 1, 1)
+    allowed = STANDARD_ERRORS * expected**0.5 + SMALLEST_TOLERANCE
+    if not 0 <= coincidences <= expected + allowed:
+        yield (
+            f"totals.replaced_tokens is {totals.other_tokens + coincidences:,}; the rows hold "
+            f"{totals.other_tokens:,} that differ from the original, and at most "
+            f"{expected + allowed:,.0f} may be replaced by themselves"
+        )
+
+
+def _epoch_faults(manifest: Record, receipts: Sequence[Receipt]) -> Iterator[str]:
+    """Check that every epoch holds the same pairs."""
+    epochs = config_from(MaskingConfig, manifest["settings"]).epochs
+    rows, random_pairs = dict.fromkeys(range(epochs), 0), dict.fromkeys(range(epochs), 0)
+    for receipt in receipts:
+        epoch = receipt["epoch"]
+        if epoch is None:
+            continue
+        if epoch not in rows:
+            yield f"a shard holds epoch {epoch}; settings.epochs is {epochs}"
+            return
+        rows[epoch] += receipt["totals"]["rows"]
+        random_pairs[epoch] += receipt["totals"]["random_pairs"]
+    for epoch in range(1, epochs):
+        if rows[epoch] != rows[0]:
+            yield f"epoch {epoch} has {rows[epoch]:,} rows; epoch 0 has {rows[0]:,}"
+        elif random_pairs[epoch] != random_pairs[0]:
+            yield (
+                f"epoch {epoch} has {random_pairs[epoch]:,} random pairs; epoch 0 has "
+                f"{random_pairs[0]:,}"
+            )
+    yield from _balance_faults(manifest, rows[0], random_pairs[0], receipts)
+    yield from _history_faults(manifest, rows[0], random_pairs[0])
+
+
+def _history_faults(manifest: Record, pairs: int, random_pairs: int) -> Iterator[str]:
+    """Compare the rows with what was counted when they were paired.
+
+    There may be more: shards that were named one by one bring no history.
+    """
+    entries = [one for one in manifest.get("history", []) if one["stage"] == "pair"]
+    said = sum(entry["totals"].get("pairs", 0) for entry in entries)
+    said_random = sum(entry["totals"].get("random_pairs", 0) for entry in entries)
+    if not entries or manifest["settings"].get("limit") is not None:
+        return
+    if pairs < said:
+        yield f"history counts {said:,} pairs; an epoch holds {pairs:,}"
+    elif pairs == said and random_pairs != said_random:
+        yield f"history counts {said_random:,} random pairs; an epoch holds {random_pairs:,}"
