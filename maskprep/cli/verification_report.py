@@ -11,6 +11,7 @@ from maskprep.cli.progress import readable_bytes
 from maskprep.cli.report import open_console, print_lines
 from maskprep.cli.standard_streams import printable
 from maskprep.errors import ShardError
+from maskprep.storage.manifest import FORMAT_VERSION
 
 if TYPE_CHECKING:
     from maskprep.stages.verification import RowTotals
@@ -61,19 +62,28 @@ def refuse_faults(found: "Verification", *, tried_repair: bool) -> None:
 
 
 def _advice(found: "Verification", *, tried_repair: bool) -> str:
+    manifest = found.manifest
+    if manifest.get("format_version") != FORMAT_VERSION:
+        return "Verify it with the maskprep that made it."
     if found.at("manifest.json"):
         return (
             "A manifest that is wrong cannot be repaired: run the command that made the data set "
             "again, with --overwrite."
         )
-    strays = [fault for fault in found.faults if fault.what.startswith("is none of")]
+    names = {f"data/{shard['name']}" for shard in manifest["shards"]}
+    strays = [
+        one for one in found.faults if one.place.startswith("data/") and one.place not in names
+    ]
     if len(strays) == len(found.faults):
         return "Move away what does not belong into data/: readers would read it."
     if tried_repair:
-        return "What a repair could do is done."
-    return (
-        f"Repair it from what it was made from: 'maskprep verify {found.folder} --repair INPUT...'."
-    )
+        return "A repair could not mend more."
+    if found.broken_shards() or found.at("tokenizer"):
+        return (
+            f"Repair it, from what it was made from: 'maskprep verify {found.folder} --repair "
+            f"INPUT...'."
+        )
+    return f"Repair it: 'maskprep verify {found.folder} --repair'."
 
 
 def _sound(found: "Verification") -> Iterator[Line]:
@@ -122,6 +132,11 @@ def _described(found: "Verification") -> dict[str, Any]:
         "stage": found.manifest.get("stage"),
         "faults": [{"place": fault.place, "what": fault.what} for fault in found.faults],
         "repaired": list(found.repaired),
-        "totals": None if totals is None else vars(totals),
+        "totals": None if totals is None else _counts(totals),
         "ids": None if found.ids is None else {"compared": found.ids[0], "equal": found.ids[1]},
     }
+
+
+def _counts(totals: "RowTotals") -> dict[str, int]:
+    counts = {name: value for name, value in vars(totals).items() if isinstance(value, int)}
+    return {**counts, "selected_tokens": totals.selected_tokens}

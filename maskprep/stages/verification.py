@@ -166,7 +166,7 @@ class RowChecker:
             self._check_sentences(batch, rows)
         if not fits or strange.any():
             return
-        if self.rules.unknown_id is not None:
+        if self.rules.unknown_id is not None and self.epoch is None:
             unknown = np.count_nonzero(rows.ids == self.rules.unknown_id)
             self.totals.unknown_tokens += int(unknown)
         for one in ("token_type_ids", "segment_ids"):

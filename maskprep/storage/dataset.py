@@ -191,7 +191,7 @@ class DatasetFolder:
         """
         with machine_errors(self.work):
             self.work.mkdir(parents=True, exist_ok=True)
-        with held(self.path, self.work):
+        with held(self.path, self.work, "Wait for it to end."):
             try:
                 for folder in (self.staged, self.scratch):
                     with machine_errors(folder):

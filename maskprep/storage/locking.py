@@ -12,8 +12,15 @@ from maskprep.errors import MachineError
 
 
 @contextmanager
-def held(folder: Path, work: Path) -> Iterator[None]:
+def held(
+    folder: Path, work: Path, advice: str = "Wait for it to end, or choose another --output."
+) -> Iterator[None]:
     """Hold a folder by a lock in its folder of work files, and say there who does.
+
+    Args:
+        folder: for the message.
+        work: exists.
+        advice: what to do where another run holds it.
 
     Raises:
         MachineError: another run holds it.
@@ -26,7 +33,4 @@ def held(folder: Path, work: Path) -> Iterator[None]:
             yield
     except filelock.Timeout:
         held_by = owner.read_text() if owner.exists() else "another process"
-        raise MachineError(
-            f"{folder} is held by another run ({held_by}). Wait for it to end, or choose another "
-            f"--output."
-        ) from None
+        raise MachineError(f"{folder} is held by another run ({held_by}). {advice}") from None

@@ -148,8 +148,10 @@ def config_from(kind: type[Config], settings: Mapping[str, Any]) -> Config:
     values = {name: settings[name] for name in names}
     try:
         return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
-    except (ConfigError, TypeError) as error:
+    except ConfigError as error:
         raise ShardError(f"settings: {error}") from None
+    except TypeError as error:
+        raise ShardError(f"settings hold a value of the wrong kind ({error})") from None
 
 
 def history_entry(stage: str, results: Mapping[str, Any]) -> Record:
