@@ -68,14 +68,17 @@ def repair_folder(
 
 
 def _inputs_wanted(found: Verification, broken: Sequence[int]) -> str:
-    names = [source["name"] for source in found.manifest["sources"]]
+    manifest = found.manifest
+    names = [source["name"] for source in manifest["sources"]]
     shown = ", ".join(names[:SHOWN_SOURCES]) + (", ..." if len(names) > SHOWN_SOURCES else "")
-    how = "Pipe the same rows in" if was_piped(found.manifest) else "Name it as in the first run"
-    inputs = "-" if was_piped(found.manifest) else "INPUT..."
+    before = {"pair": "tokenize", "mask": "pair"}.get(manifest["stage"])
+    what = "the corpus" if reads_text(manifest) else f"what 'maskprep {before}' wrote"
+    how, inputs = "Name it as in the first run", "INPUT..."
+    if was_piped(manifest):
+        how, inputs = "Pipe the same rows in", "-"
     return (
         f"{len(broken):,} of {len(found.receipts):,} shards of {found.folder} must be made anew, "
-        f"which takes what they were made from ({shown}). {how}: "
-        f"'maskprep verify {found.folder} --repair {inputs}'."
+        f"which takes {what} ({shown}). {how}: 'maskprep verify {found.folder} --repair {inputs}'."
     )
 
 

@@ -20,6 +20,7 @@ from maskprep.config import (
     TrainingConfig,
 )
 from maskprep.encoders.loading import RoleOptions, load_tokenizer
+from maskprep.tasks.rerun import RepairRequest
 
 ALL_CORES = len(os.sched_getaffinity(0))
 
@@ -160,6 +161,23 @@ def test_the_bert_recipe_reaches_the_pipeline(called):
     assert recipe.training == replace(expected.training, strip_accents=True)
     assert recipe.pairing == expected.pairing
     assert recipe.masking == expected.masking
+
+
+def test_verify_takes_every_option(called):
+    folder, context = called(
+        "verify_dataset",
+        *("verify", "shards", "--workers", "3", "--memory", "2GiB", "--temp-dir", "/t"),
+    )
+    assert folder == Path("shards")
+    assert context.machine == RunConfig(3, 2 * 2**30, "/t")
+
+
+def test_a_repair_takes_inputs_and_tokenizer(called):
+    folder, request, _ = called(
+        "repair_dataset", "verify", "shards", "--repair", "a.txt", "b", "--tokenizer", "tok"
+    )
+    assert folder == Path("shards")
+    assert request == RepairRequest(("a.txt", "b"), "tok")
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,111 @@
+"""Manifests: what makes one whole, and what is said of one that is not."""
+
+import json
+
+import pytest
+
+from maskprep.storage.manifest import (
+    describe_difference,
+    is_unchanged,
+    manifest_faults,
+    to_json,
+    with_checksum,
+)
+
+SHARD = {
+    "name": "part-00000.parquet",
+    "rows": 1,
+    "tokens": 5,
+    "bytes": 100,
+    "sha256": "0" * 64,
+    "rows_sha256": "1" * 64,
+}
+MANIFEST = {
+    "format_version": 1,
+    "stage": "pair",
+    "settings": {"seed": 0},
+    "lineage": [{"stage": "tokenize", "settings": {}}],
+    "history": [{"stage": "tokenize", "totals": {}, "rates": {}}],
+    "versions": {},
+    "tokenizer": {"fingerprint": "f", "num_ids": 9, "roles": {}, "special_ids": {}},
+    "sources": [{"name": "a.txt", "bytes": 3, "sha256": "2" * 64}],
+    "shards": [SHARD],
+    "totals": {"pairs": 1},
+    "rates": {"random_next": 0.5},
+    "dropped": {},
+    "changed": {},
+}
+
+
+def test_a_whole_manifest_has_no_fault():
+    assert list(manifest_faults(MANIFEST)) == []
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "expected"),
+    [
+        ("format_version", 2, "format_version is 2; expected 1"),
+        ("format_version", None, "format_version is None"),
+        ("stage", "bake", "stage is 'bake'; expected one of tokenize, pair, mask"),
+        ("settings", [], "settings is []; expected an object"),
+        ("lineage", None, "lineage is missing; expected a list"),
+        ("lineage", [{"stage": "bake"}], "lineage[0] is"),
+        ("lineage", [{"stage": "pair"}], "lineage[0] lacks settings"),
+        ("history", {}, "history is {}; expected a list"),
+        ("history", [{"stage": "pair"}], "history[0] lacks totals or rates"),
+        ("tokenizer", {"fingerprint": "f"}, "expected fingerprint, num_ids, roles"),
+        ("tokenizer", MANIFEST["tokenizer"] | {"roles": {"king": "x"}}, "tokenizer is"),
+        ("sources", [{"name": "a"}], "sources[0] is"),
+        ("shards", ["part-00000.parquet"], "shards[0] is"),
+        ("shards", [SHARD | {"rows": -1}], "shards[0] is"),
+        ("shards", [SHARD | {"rows": True}], "shards[0] is"),
+        ("shards", [SHARD | {"sha256": "x"}], "shards[0] is"),
+        ("shards", [SHARD, SHARD], "shards[1] is named 'part-00000.parquet'"),
+        ("totals", {"pairs": "many"}, 'totals.pairs is "many"; expected a count'),
+    ],
+)
+def test_faults_are_named(key, value, expected):
+    (fault,) = manifest_faults(MANIFEST | {key: value})
+    assert expected in fault
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("../x", "../../etc/passwd", "/etc/passwd", "part-0.parquet", "part-00001.parquet"),
+        *("data/part-00000.parquet", "part-00000.parquet\n", "PART-00000.parquet", "", 7),
+    ],
+)
+def test_no_name_of_a_shard_leads_out_of_the_folder(name):
+    faults = list(manifest_faults(MANIFEST | {"shards": [SHARD | {"name": name}]}))
+    assert len(faults) == 1
+    assert "shards[0]" in faults[0]
+
+
+def test_long_values_are_shortened_in_messages():
+    (fault,) = manifest_faults(MANIFEST | {"totals": {"pairs": "x" * 1000}})
+    assert len(fault) < 120
+
+
+def test_any_change_breaks_the_checksum():
+    written = to_json(with_checksum(MANIFEST))
+    assert is_unchanged(json.loads(written))
+    for position in range(0, len(written), 7):
+        flipped = bytearray(written)
+        flipped[position] ^= 1
+        try:
+            read = json.loads(flipped)
+        except ValueError:
+            continue
+        assert not isinstance(read, dict) or not is_unchanged(read) or read == json.loads(written)
+
+
+def test_a_manifest_without_a_checksum_is_a_changed_one():
+    assert not is_unchanged(MANIFEST)
+
+
+def test_differences_name_both_values():
+    other = MANIFEST | {"settings": {"seed": 1}, "sources": []}
+    assert describe_difference(MANIFEST, other) == (
+        "settings.seed: 0 there, 1 now; sources: something else there, something else now"
+    )
