@@ -42,18 +42,17 @@ def byte_faults(path: Path, entry: Mapping[str, Any]) -> Iterator[str]:
 
 def schema_faults(found: pa.Schema, expected: pa.Schema) -> Iterator[str]:
     """Compare columns and metadata of a shard with what its stage and settings call for."""
-    for name in expected.names:
-        if name not in found.names:
-            yield f"has no column {name}"
-        elif found.field(name).type != expected.field(name).type:
-            yield (
-                f"column {name} is {found.field(name).type}; expected {expected.field(name).type}"
-            )
+    types = dict(zip(found.names, found.types, strict=True))
+    for field in expected:
+        if field.name not in types:
+            yield f"has no column {field.name}"
+        elif types[field.name] != field.type:
+            yield f"column {field.name} is {types[field.name]}; expected {field.type}"
     strange = [name for name in found.names if name not in expected.names]
     if strange:
         yield f"has the columns {', '.join(strange)}, which its stage does not write"
-    elif sorted(found.names) == sorted(expected.names) and found.names != expected.names:
-        yield f"its columns are ordered {', '.join(found.names)}; not as its stage writes them"
+    elif types.keys() == set(expected.names) and found.names != expected.names:
+        yield f"its columns are {', '.join(found.names)}; not in the order its stage writes them"
     for key, wanted in (expected.metadata or {}).items():
         yield from _metadata_faults(key.decode(), (found.metadata or {}).get(key), wanted)
 

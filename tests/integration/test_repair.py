@@ -36,6 +36,7 @@ from maskprep.pipeline import (
 )
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.tasks import writing
+from maskprep.tasks.plan import Silence
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import Context
 
@@ -103,6 +104,39 @@ def test_only_broken_shards_are_written(data_sets, broken, monkeypatch):
     shard_of(broken, 1).unlink()
     repair(broken, data_sets["examples"])
     assert written == ["part-00001.parquet"]
+
+
+class Phases(Silence):
+    """Remembers how much each phase did."""
+
+    def __init__(self) -> None:
+        self.done = {}
+        self._phase = None
+
+    def begin(self, phase, _total, _unit):
+        self._phase = phase
+        self.done[phase] = 0
+
+    def advance(self, amount):
+        self.done[self._phase] += amount
+
+
+def test_text_behind_the_last_broken_shard_is_not_read(data_sets, tmp_path):
+    folder = copy_of(data_sets["documents"], tmp_path / "documents")
+    shard_of(folder).unlink()
+    phases = Phases()
+    repair(folder, data_sets["corpus"], context=replace(ONE_WORKER, progress=phases))
+    whole = sum(path.stat().st_size for path in data_sets["corpus"].iterdir())
+    assert 0 < phases.done["tokenize"] < whole / 2
+
+
+def test_an_epoch_without_a_broken_shard_is_not_masked(data_sets, tmp_path):
+    folder = copy_of(data_sets["prepared"], tmp_path / "prepared")
+    shard_of(folder).unlink()
+    phases = Phases()
+    repair(folder, data_sets["corpus"], context=replace(ONE_WORKER, progress=phases))
+    assert phases.done["mask epoch 0"] == 900
+    assert not {"mask epoch 1", "shuffle epoch 1"} & phases.done.keys()
 
 
 def test_a_sound_folder_is_left_alone(data_sets, broken):
@@ -316,10 +350,10 @@ def test_a_killed_repair_is_done_by_the_next(data_sets, tmp_path):
     process = subprocess.Popen([*command, "--workers", "1"], stdout=subprocess.DEVNULL)
     deadline = time.monotonic() + 60
     while not (folder / ".work" / "scratch").exists() and time.monotonic() < deadline:
+        assert process.poll() is None
         time.sleep(0.01)
     process.kill()
     process.wait()
-    assert (folder / ".work").exists()
     for name in (path.name for path in (folder / "data").iterdir()):
         assert (
             shard_of(folder).with_name(name).read_bytes()

@@ -12,6 +12,7 @@ from maskprep.storage.integrity import byte_faults, damage_noted, schema_faults,
 ENTRY = {"bytes": 3, "sha256": hashlib.sha256(b"abc").hexdigest()}
 RECORD = {"stage": "pair", "settings": {"seed": 1}, "lineage": [], "tokenizer": {}}
 SCHEMA = with_metadata(EXAMPLES, RECORD)
+TWICE = SCHEMA.append(EXAMPLES.field("example_id"))
 REVERSED = pa.schema(list(SCHEMA)[::-1], SCHEMA.metadata)
 
 
@@ -60,12 +61,16 @@ def test_a_schema_is_equal_to_itself():
             "column example_id is uint64; expected int64",
         ),
         (
+            TWICE,
+            f"its columns are {', '.join(TWICE.names)}; not in the order its stage writes them",
+        ),
+        (
             SCHEMA.append(pa.field("more", pa.int8())),
             "has the columns more, which its stage does not write",
         ),
         (
             REVERSED,
-            f"its columns are ordered {', '.join(REVERSED.names)}; not as its stage writes them",
+            f"its columns are {', '.join(REVERSED.names)}; not in the order its stage writes them",
         ),
         (
             with_metadata(EXAMPLES, RECORD | {"settings": {"seed": 2}}),
