@@ -86,6 +86,7 @@ def _mend_tokenizer(rerun: Rerun, text: CorpusText | None) -> None:
     """Write the folder's tokenizer anew: from its own right text, from a path, or by training."""
     manifest, folder = rerun.manifest, rerun.folder
     made = folder.work / "tokenizer"
+    shutil.rmtree(made, ignore_errors=True)
     tokenizer, _ = load_copy(folder, manifest)
     if tokenizer is None:
         tokenizer = _other_tokenizer(rerun, text, made)
