@@ -13,7 +13,7 @@ import json
 import os
 import shutil
 import socket
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -53,6 +53,7 @@ class DatasetFolder:
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.staged = self.work / "shards"
+        self._identity = self.work / "run.json"
         self.scratch = self.work / "scratch"
         if temp_dir is not None:
             name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
@@ -85,11 +86,14 @@ class DatasetFolder:
         return manifest
 
     @contextmanager
-    def writing(self, identity: Mapping[str, Any], *, overwrite: bool) -> Iterator[bool]:
+    def writing(
+        self, identity: Callable[[], Mapping[str, Any]], *, overwrite: bool
+    ) -> Iterator[bool]:
         """Hold the folder while a run writes to it.
 
         Args:
-            identity: everything that decides the result: stage, settings, sources, versions.
+            identity: everything that decides the result: stage, settings, sources, versions;
+                asked for only if there is something to compare it with.
             overwrite: remove a data set that was made with another identity.
 
         Yields:
@@ -105,11 +109,14 @@ class DatasetFolder:
         with self._lock():
             manifest = self.read_manifest()
             found = self._unfinished() if manifest is None else _identity_of(manifest)
-            if found is not None and not _same(found, identity):
+            if found is None:
+                # Nothing here says what it was made of: a run that had just begun.
+                self._clear()
+            elif not _same(found, wanted := identity()):
                 if not overwrite:
                     if manifest is not None:
                         self._forget_work()
-                    self._refuse(found, identity, complete=manifest is not None)
+                    self._refuse(found, wanted, complete=manifest is not None)
                 self._clear()
                 manifest = None
             if manifest is not None:
@@ -120,8 +127,6 @@ class DatasetFolder:
                 for folder in (self.journal, self.staged, self.scratch):
                     with machine_errors(folder):
                         folder.mkdir(parents=True, exist_ok=True)
-                with atomic_file(self.work / "run.json") as file:
-                    file.write(_to_json(identity))
                 try:
                     yield False
                 except MaskprepError as error:
@@ -130,6 +135,11 @@ class DatasetFolder:
                         self._forget_run()
                     raise
                 self._forget_work()
+
+    def remember(self, identity: Mapping[str, Any]) -> None:
+        """Write down what the unfinished run makes; without it nothing of the run is used again."""
+        with atomic_file(self._identity) as file:
+            file.write(_to_json(identity))
 
     def _restart_if_moved(self) -> None:
         """Forget receipts whose files lie elsewhere: the folder or --temp-dir has another path."""
@@ -184,7 +194,7 @@ class DatasetFolder:
 
     def _unfinished(self) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = json.loads((self.work / "run.json").read_bytes())
+            found: dict[str, Any] = json.loads(self._identity.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
         return found
@@ -201,6 +211,7 @@ class DatasetFolder:
     def _clear(self) -> None:
         with machine_errors(self.path):
             self.manifest.unlink(missing_ok=True)
+            self._identity.unlink(missing_ok=True)
             for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
                 shutil.rmtree(folder, ignore_errors=True)
 
