@@ -37,9 +37,12 @@ configs:
 
 # {title}
 
-Made by maskprep. `manifest.json` holds every setting, the hash of every source and shard, and what
-was dropped; `maskprep inspect` shows rows.
+Made by `maskprep {stage}`. `manifest.json` holds every setting, the hash of every source and
+shard, and what was dropped; `maskprep inspect` shows rows.
 """
+
+
+_TITLES = {"tokenize": "Tokenized documents", "pair": "Sentence pairs", "mask": "Masked examples"}
 
 
 class DatasetFolder:
@@ -215,13 +218,12 @@ class DatasetFolder:
             for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path], title: str) -> None:
+    def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path]) -> None:
         """Give the shards their final names, and write the manifest last.
 
         Args:
             manifest: the content of manifest.json.
             staged: the shards' files, in the order of `manifest["shards"]`.
-            title: of the data-set card.
         """
         with machine_errors(self.data):
             self.data.mkdir(exist_ok=True)
@@ -235,9 +237,14 @@ class DatasetFolder:
                     stray.unlink()
             sync_folder(self.data)
         with atomic_file(self.path / "README.md") as file:
-            file.write(CARD.format(title=title, number=_content_number(manifest)).encode())
+            file.write(_card(manifest).encode())
         with atomic_file(self.manifest) as file:
             file.write(_to_json(manifest))
+
+
+def _card(manifest: Mapping[str, Any]) -> str:
+    stage = manifest["stage"]
+    return CARD.format(title=_TITLES[stage], stage=stage, number=_content_number(manifest))
 
 
 def _content_number(manifest: Mapping[str, Any]) -> int:

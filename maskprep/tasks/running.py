@@ -118,7 +118,7 @@ def fill_folder(
         if not shards:
             raise CorpusError(_nothing_made(results))
         manifest, staged = build_manifest(identity.whole(), shards, results)
-        folder.commit(manifest, staged, output.resolve().name)
+        folder.commit(manifest, staged)
     return Summary(manifest, output)
 
 

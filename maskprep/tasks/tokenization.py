@@ -50,6 +50,19 @@ class CorpusText:
         """Whether a part of the corpus cannot be read twice."""
         return any(source.path is None for source in self.sources)
 
+    @property
+    def num_bytes(self) -> int | None:
+        """Size of the text, if it can be known before it is read."""
+        plain = all(
+            source.compression == "none"
+            and source.format in ("text", "jsonl")
+            and source.path is not None
+            for source in self.sources
+        )
+        if not plain or self.config.limit is not None:
+            return None
+        return sum(source.num_bytes for source in self.sources)
+
     def entries(self) -> list[dict[str, Any]]:
         """Name, bytes and hash of each source, for a manifest."""
         known = {**self.hashes.result(), **{source.name: source for source in self.streamed}}
@@ -177,7 +190,7 @@ class TokenizationPhase:
             tokenize_blocks,
             self._tasks(run, totals),
             unit="bytes",
-            total=self._text_bytes(),
+            total=self.text.num_bytes,
             serial=limit is not None,
         ):
             add_counts(totals, {"read": receipt["read"], "counts": receipt["counts"]})
@@ -218,16 +231,3 @@ class TokenizationPhase:
         parse = self.config.special_tokens_in_text == "parse"
         _ready.clear()
         _ready[self.tokenizer.fingerprint, self.encoder.name, parse] = self.encoder.encoder
-
-    def _text_bytes(self) -> int | None:
-        """Return the size of the text, if it can be known before it is read."""
-        sources = self.text.sources
-        plain = all(
-            source.compression == "none"
-            and source.format in ("text", "jsonl")
-            and source.path is not None
-            for source in sources
-        )
-        if not plain or self.text.config.limit is not None:
-            return None
-        return sum(source.num_bytes for source in sources)
