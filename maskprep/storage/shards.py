@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from maskprep.config import Compression
 from maskprep.errors import MachineError, SchemaError, ShardError
+from maskprep.list_columns import numpy_array
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.row_hash import RowHash
 
@@ -110,7 +111,7 @@ def _rows_that_fit(
     take = min(rows, batch.num_rows)
     if tokens is None:
         return take, 0
-    ends = batch.column("input_ids").offsets.to_numpy()[: take + 1]
+    ends = numpy_array(batch.column("input_ids").offsets)[: take + 1]
     fitting = int((ends[1:] - ends[0] <= tokens - used).sum())
     if fitting == 0 and is_empty:
         fitting = 1

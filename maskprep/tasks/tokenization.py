@@ -11,6 +11,7 @@ import pyarrow as pa
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
+from maskprep.list_columns import numpy_array
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
 from maskprep.stages.tokenization import (
@@ -142,7 +143,7 @@ def first_documents(
         if limit is None:
             yield batch
             continue
-        number = seen + np.cumsum(~batch.column("continues").to_numpy(zero_copy_only=False))
+        number = seen + np.cumsum(~numpy_array(batch.column("continues")))
         seen = int(number[-1]) if number.size else seen
         rows = int((number <= limit).sum())
         if rows:
