@@ -221,7 +221,7 @@ class RunConfig:
 
     workers: int = 1
     memory_bytes: int | None = None
-    """Most private memory of the run, kept by running fewer workers; None: as they need."""
+    """Most private memory of the run, kept by running fewer workers; None: 512 MiB for each."""
     temp_dir: str | None = None
     overwrite: bool = False
     encoder: EncoderChoice = "auto"

@@ -26,7 +26,7 @@ from maskprep.tasks.inputs import InputRequest, open_stage_input, spare_inputs
 from maskprep.tasks.jobs import MaskingJob, PairingJob, PreparationJob, TokenizationJob
 from maskprep.tasks.pairing import require_pairable
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import identity_of, next_record, tokenization_record
+from maskprep.tasks.records import Identity, identity_of, next_record, tokenization_record
 from maskprep.tasks.repair import repair_folder
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import (
@@ -39,7 +39,7 @@ from maskprep.tasks.running import (
     start_engine,
     stream_run,
 )
-from maskprep.tasks.tokenization import find_corpus, survey_corpus
+from maskprep.tasks.tokenization import find_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
 from maskprep.tasks.writing import require_maskable
@@ -73,8 +73,7 @@ def train_corpus(
 ) -> TrainingSummary:
     """Learn a tokenizer from a corpus and save it in a folder."""
     with start_engine(context) as engine:
-        found = find_corpus(inputs, corpus, engine)
-        text = survey_corpus(found, engine, context.progress)
+        text = find_corpus(inputs, corpus, engine, context.progress)
         with stream_run(context, engine) as run:
             return learn_tokenizer(text, config, output, context, run)
 
@@ -85,13 +84,13 @@ def tokenize_corpus(
     """Turn a corpus into documents."""
     spare_inputs(corpus.inputs, target)
     with start_engine(context) as engine:
-        found = find_corpus(corpus.inputs, corpus.config, engine)
+        text = find_corpus(corpus.inputs, corpus.config, engine, context.progress)
         encoder = choose_encoder(tokenizer, context.machine.encoder)
-        text = survey_corpus(found, engine, context.progress)
         record = tokenization_record(corpus.config, corpus.tokenization)
         job = TokenizationJob(text, corpus.tokenization, tokenizer, encoder, shards, record)
         blocks = {"block_bytes": corpus.config.block_bytes}
-        identity = identity_of(record, text.entries(), shards, tokenizer.fingerprint, **blocks)
+        known = identity_of(record, text.found_entries(), shards, tokenizer.fingerprint, **blocks)
+        identity = Identity(known, text.entries, text.hashes)
         summary = carry_out(job, identity, target, context, engine, resumable=not text.reads_stdin)
         return replace(summary, ignored=text.ignored, encoder=encoder)
 
@@ -108,7 +107,8 @@ def pair_documents(
     budget = require_pairable(source.record, source.tokenizer, config)
     record = next_record(source.record, "pair", config, rows.limit)
     job = PairingJob(source, config, shards, record, rows.limit, budget)
-    identity = identity_of(record, source.entries(), shards, source.tokenizer.fingerprint)
+    fingerprint = source.tokenizer.fingerprint
+    identity = Identity(identity_of(record, source.entries(), shards, fingerprint))
     with start_engine(context) as engine:
         resumable = source.stream is None
         return carry_out(job, identity, target, context, engine, resumable=resumable)
@@ -125,7 +125,8 @@ def mask_dataset(
     require_maskable(source.tokenizer)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
-    identity = identity_of(record, source.entries(), shards, source.tokenizer.fingerprint)
+    fingerprint = source.tokenizer.fingerprint
+    identity = Identity(identity_of(record, source.entries(), shards, fingerprint))
     with start_engine(context) as engine:
         resumable = source.stream is None
         return carry_out(job, identity, target, context, engine, resumable=resumable)
@@ -168,14 +169,16 @@ def prepare_corpus(
     record = next_record(record, "mask", recipe.masking, None)
     wanted = context.machine.encoder
     with start_engine(context) as engine:
-        found = find_corpus(inputs, recipe.corpus, engine)
+        text = find_corpus(inputs, recipe.corpus, engine, context.progress)
         encoder = None if tokenizer is None else choose_encoder(tokenizer, wanted)
-        if tokenizer is None and found.reads_stdin:
+        if tokenizer is None and text.reads_stdin:
             raise ConfigError(
                 "standard input can be read only once, but training a tokenizer and tokenizing "
                 "both read the corpus. Name a --tokenizer, or put the corpus into a file."
             )
-        text = survey_corpus(found, engine, context.progress)
+        if tokenizer is None and not context.dry_run:
+            # Training takes long: what the run is made of must be written down before it.
+            text.hashes.result()
 
         def make(run: Run, folder: DatasetFolder) -> Made:
             used = tokenizer or train_once(text, recipe.training, folder.tokenizer, run)
@@ -192,7 +195,8 @@ def prepare_corpus(
             return job.fill(run, folder)
 
         made_with = recipe.training if tokenizer is None else tokenizer.fingerprint
-        identity = identity_of(record, text.entries(), recipe.shards, made_with)
+        known = identity_of(record, text.found_entries(), recipe.shards, made_with)
+        identity = Identity(known, text.entries, text.hashes)
         resumable = not text.reads_stdin
         summary = fill_folder(output, identity, context, engine, make, resumable=resumable)
         return replace(summary, ignored=text.ignored, encoder=encoder)

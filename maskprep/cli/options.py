@@ -175,7 +175,7 @@ Memory = Annotated[
         "--memory",
         metavar="SIZE",
         parser=parse_size,
-        help="Most private memory of the run, kept by running fewer workers; "
+        help="Most private memory of the run: less than 512MiB for each worker runs fewer. "
         "1GiB is enough for two.",
     ),
 ]

@@ -15,7 +15,9 @@ from maskprep.cli.options import ReportOptions
 from maskprep.tasks.plan import Progress, Silence
 
 JSON_SECONDS = 1.0
-"""Between two updates of one phase."""
+"""Between two lines of one phase."""
+BAR_SECONDS = 0.1
+"""Between two drawings of a bar."""
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def shown_progress(options: ReportOptions) -> Iterator[Progress]:
         yield JsonProgress()
     elif sys.stderr is not None and sys.stderr.isatty():
         console = Console(stderr=True)
-        with Bars(*bar_columns(), console=console, transient=True) as bars:
+        with Bars(*bar_columns(), console=console, transient=True, auto_refresh=False) as bars:
             yield BarProgress(bars)
     else:
         yield Silence()
@@ -39,25 +41,31 @@ def bar_columns() -> list[ProgressColumn]:
 
 
 class BarProgress:
-    """One bar for each phase."""
+    """One bar for each phase, drawn when there is news: a thread must not meet a fork."""
 
     def __init__(self, bars: Bars) -> None:
         self._bars = bars
+        self._drawn = 0.0
         self._task = bars.add_task("", visible=False)
 
     def begin(self, phase: str, total: int | None, unit: str) -> None:
         """Begin a phase with a new bar in the place of the last."""
         self._bars.remove_task(self._task)
         self._task = self._bars.add_task(phase, total=total, unit=unit)
+        self._bars.refresh()
 
     def advance(self, amount: int) -> None:
         """Move the bar."""
         self._bars.advance(self._task, amount)
+        if time.monotonic() - self._drawn >= BAR_SECONDS:
+            self._drawn = time.monotonic()
+            self._bars.refresh()
 
     def end(self) -> None:
         """Fill the bar."""
         done = self._bars.tasks[-1].completed if self._bars.tasks else 0
         self._bars.update(self._task, total=max(done, 1), completed=max(done, 1))
+        self._bars.refresh()
 
 
 class _Amount(ProgressColumn):

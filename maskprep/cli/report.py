@@ -128,7 +128,7 @@ def report_training(
         return
     console = open_console()
     if trained is None:
-        sources = [dict(entry) for entry in summary.text.entries()]
+        sources = [dict(entry) for entry in summary.text.found_entries()]
         manifest = {"settings": vars(config), "sources": sources, "stage": "train"}
         title = f"train to {summary.output}: nothing written"
         print_lines(console, title, dry_run_lines(manifest, raw=True))

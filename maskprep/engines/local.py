@@ -6,12 +6,12 @@ An engine knows nothing of stages: it is given a function, and tasks to call it 
 import itertools
 import multiprocessing
 import multiprocessing.connection
-import multiprocessing.forkserver
 import os
 import signal
+import sys
 import threading
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
@@ -23,7 +23,7 @@ from maskprep.errors import MachineError
 Task = TypeVar("Task")
 Receipt = TypeVar("Receipt")
 
-_METHOD = "forkserver" if "forkserver" in multiprocessing.get_all_start_methods() else "spawn"
+_METHOD = "fork" if sys.platform == "linux" else "spawn"
 _TASKS_AHEAD = 2
 """Tasks in flight for each worker: enough to keep it busy, few enough to bound what is spooled."""
 
@@ -37,17 +37,16 @@ _ONE_THREAD = {
 class LocalEngine:
     """A pool of worker processes, started when a phase first has two tasks.
 
-    Where the system can do it, workers are forked from one small process that has imported what
-    they need: they start at once, and share that memory. It has no threads of ours, and no work.
+    On Linux workers are forked, so what this process has loaded by then (kernels, a tokenizer's
+    tables) they have too, and share its memory. A fork copies no threads, and whatever lock one
+    holds stays locked: a run must start no thread before its first phase of two tasks.
 
-    Args:
+    Attributes:
         workers: most processes at once.
-        preload: names of modules that workers need.
     """
 
-    def __init__(self, workers: int, preload: Sequence[str] = ()) -> None:
-        self._workers = workers
-        self._preload = list(preload)
+    def __init__(self, workers: int) -> None:
+        self.workers = workers
         self._pool: ProcessPoolExecutor | None = None
 
     def __enter__(self) -> Self:
@@ -66,14 +65,6 @@ class LocalEngine:
                 process.terminate()
         self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def prepare(self) -> None:
-        """Let workers get ready in the background: there will be work for them."""
-        if self._workers > 1 and self._pool is None and _METHOD == "forkserver":
-            context = multiprocessing.get_context(_METHOD)
-            context.set_forkserver_preload(self._preload)
-            with _interrupts_held():
-                multiprocessing.forkserver.ensure_running()
-
     def run(
         self, function: Callable[[Task], Receipt], tasks: Iterable[Task], *, serial: bool = False
     ) -> Iterator[Receipt]:
@@ -91,7 +82,7 @@ class LocalEngine:
             MachineError: a worker process died.
         """
         tasks = iter(tasks)
-        if self._workers == 1 or serial:
+        if self.workers == 1 or serial:
             yield from map(function, tasks)
             return
         first_two = list(itertools.islice(tasks, 2))
@@ -104,18 +95,17 @@ class LocalEngine:
         self, function: Callable[[Task], Receipt], tasks: Iterator[Task]
     ) -> Iterator[Receipt]:
         if self._pool is None:
-            self.prepare()
             self._pool = ProcessPoolExecutor(
-                self._workers,
+                self.workers,
                 mp_context=multiprocessing.get_context(_METHOD),
                 initializer=_start_worker,
             )
         flying: deque[Future[Receipt]] = deque()
         try:
             for task in tasks:
-                with _interrupts_held():
+                with _signals_held():
                     flying.append(self._pool.submit(function, task))
-                if len(flying) >= self._workers * _TASKS_AHEAD:
+                if len(flying) >= self.workers * _TASKS_AHEAD:
                     yield flying.popleft().result()
             while flying:
                 yield flying.popleft().result()
@@ -126,13 +116,13 @@ class LocalEngine:
             ) from error
 
 
-@contextmanager
-def _interrupts_held() -> Iterator[None]:
-    """Let Ctrl-C wait: a worker that begins here inherits this, and shows no traceback of its own.
+_ENDING = (signal.SIGINT, signal.SIGTERM)
 
-    It would, while it imports: `_start_worker` comes only then.
-    """
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+
+@contextmanager
+def _signals_held() -> Iterator[None]:
+    """Let Ctrl-C and SIGTERM wait: a worker that begins here must not act on them as we do."""
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
     finally:
@@ -144,6 +134,7 @@ def _start_worker() -> None:
     os.environ.update(_ONE_THREAD)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     parent = multiprocessing.parent_process()
     if parent is not None:
         watch = threading.Thread(target=_die_with, args=(parent.sentinel,), daemon=True)

@@ -94,11 +94,13 @@ def trim_pairs(
 
 @device
 def _lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    for i in range(start, stop):
-        input_ids[t] = np.int32(tokens[i] & TOKEN_ID)
-        word_starts[t] = i == start or (tokens[i] & WORD_START) != 0
-        t += 1
-    return t
+    source, target = np.uint64(start), np.uint64(t)
+    for i in range(np.uint64(stop - start)):
+        input_ids[target + i] = np.int32(tokens[source + i] & TOKEN_ID)
+        word_starts[target + i] = (tokens[source + i] & WORD_START) != 0
+    if stop > start:
+        word_starts[t] = True
+    return t + stop - start
 
 
 @device
@@ -174,6 +176,7 @@ def copy_segments(
         gathered: uint32 [gathered tokens], written in place.
     """
     for r in range(destinations.size):
-        to = destinations[r]
-        for t in range(segments[r, 0], segments[r, 1]):
-            gathered[to + t - segments[r, 0]] = tokens[t]
+        # Unsigned places are copied many at once (`row_gather`).
+        source, target = np.uint64(segments[r, 0]), np.uint64(destinations[r])
+        for t in range(np.uint64(segments[r, 1] - segments[r, 0])):
+            gathered[target + t] = tokens[source + t]

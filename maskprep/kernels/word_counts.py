@@ -181,7 +181,7 @@ def _hash(text, start, end):  # type: ignore[no-untyped-def]  # noqa: ANN001, AN
 
 
 @device
-def _count_chunk(text, start, end, chunks, arena, slots, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _count_chunk(text, start, end, count, chunks, arena, slots, state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Count one chunk; return false, and change nothing, if it is new and there is no room."""
     code = _hash(text, start, end)
     slot = code & (slots.size - 1)
@@ -193,7 +193,7 @@ def _count_chunk(text, start, end, chunks, arena, slots, state):  # type: ignore
             while i < end - start and arena[place + i] == text[start + i]:
                 i += 1
             if i == end - start:
-                chunks[c, COUNT] += 1
+                chunks[c, COUNT] += count
                 return True
         slot = (slot + 1) & (slots.size - 1)
     c = state[NUM_CHUNKS]
@@ -203,7 +203,7 @@ def _count_chunk(text, start, end, chunks, arena, slots, state):  # type: ignore
     for i in range(end - start):
         arena[place + i] = text[start + i]
     chunks[c, START], chunks[c, LENGTH], chunks[c, COUNT], chunks[c, HASH] = (
-        place, end - start, 1, code,
+        place, end - start, count, code,
     )  # fmt: skip
     slots[slot] = c
     state[NUM_CHUNKS] = c + 1
@@ -252,13 +252,46 @@ def count_chunks(
                     i += 1
                     continue
                 stop = _chunk_end(text, i, end, rule)
-                if not _count_chunk(text, i, stop, chunks, arena, slots, state):
+                if not _count_chunk(text, i, stop, 1, chunks, arena, slots, state):
                     state[ROW], state[NEXT], state[IN_LINE] = row, i, 1
                     return False
                 i = stop
             i = line_end + 1
             state[IN_LINE] = 0
         state[NEXT] = offsets[row + 1]
+    return True
+
+
+@kernel(
+    "boolean(int64[:, ::1], const_uint8[::1], int64[:, ::1], uint8[::1], int32[::1], int64[::1])"
+)
+def add_chunks(
+    others: NDArray[np.int64],
+    other_arena: NDArray[np.uint8],
+    chunks: NDArray[np.int64],
+    arena: NDArray[np.uint8],
+    slots: NDArray[np.int32],
+    state: NDArray[np.int64],
+) -> bool:
+    """Add the counts of another table.
+
+    Args:
+        others: int64 [chunks, 4], all rows used.
+        other_arena: uint8 [bytes], their bytes.
+        chunks: as in `count_chunks`; written in place.
+        arena: as in `count_chunks`; written in place.
+        slots: as in `count_chunks`; written in place.
+        state: int64 [5]; NEXT is the first of `others` that is not added yet.
+
+    Returns:
+        False if a table is full: enlarge it and call again with the same state.
+    """
+    for c in range(state[NEXT], others.shape[0]):
+        start = others[c, START]
+        end = start + others[c, LENGTH]
+        if not _count_chunk(other_arena, start, end, others[c, COUNT], chunks, arena, slots, state):
+            state[NEXT] = c
+            return False
     return True
 
 

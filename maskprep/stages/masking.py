@@ -11,7 +11,7 @@ from maskprep.config import Columns, MaskingConfig
 from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import choose_units, replace_tokens
-from maskprep.list_columns import flat_values, list_column
+from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
 from maskprep.schema import IGNORED_LABEL, masked_schema
 
 
@@ -105,7 +105,7 @@ def mask_examples(
     target_ids, offsets = flat_values(batch.column("input_ids"))
     _check_ids(batch, vocabulary)
     _check_lengths(batch)
-    example_ids = batch.column("example_id").to_numpy()
+    example_ids = numpy_array(batch.column("example_id"))
     key = np.array([config.seed, epoch], np.uint64)
     unit_starts = np.ones(target_ids.size, np.bool_)
     if config.unit == "word":
@@ -186,7 +186,7 @@ def _lay_out(
     schema = masked_schema(config.columns, config.keep)
     made: dict[str, pa.Array] = {
         **_TARGET_COLUMNS[config.columns](rows, batch.column("token_type_ids")),
-        "epoch": pa.array(np.full(batch.num_rows, epoch, np.int32)),
+        "epoch": arrow_array(np.full(batch.num_rows, epoch, np.int32)),
     }
     return pa.record_batch(
         [made[name] if name in made else batch.column(name) for name in schema.names],

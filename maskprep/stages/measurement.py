@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.list_columns import flat_values
+from maskprep.list_columns import flat_values, numpy_array
 from maskprep.schema import IGNORED_LABEL
 
 TOKEN_COLUMNS = ("input_ids", "token_ids")
@@ -86,7 +86,7 @@ def measure_rows(
     counts.special_tokens += int(special.sum())
     if "next_sentence_label" in names:
         counts.labelled_pairs += batch.num_rows
-        counts.random_pairs += int(batch.column("next_sentence_label").to_numpy().sum())
+        counts.random_pairs += int(numpy_array(batch.column("next_sentence_label")).sum())
 
 
 def selected_tokens(

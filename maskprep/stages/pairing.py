@@ -18,7 +18,7 @@ from maskprep.flat_documents import FlatDocuments, Partners
 from maskprep.kernels import pairing as kernels
 from maskprep.kernels import segments as segment_kernels
 from maskprep.kernels.counter_rng import name_examples, probability_threshold
-from maskprep.list_columns import list_column
+from maskprep.list_columns import arrow_array, list_column
 from maskprep.schema import EXAMPLES
 
 TOKENS_PER_BATCH = 2**20
@@ -179,10 +179,10 @@ def _assemble_pairs(
         example_ids,
     )
     rows |= {
-        "example_id": pa.array(example_ids),
-        "document_id": pa.array(document_ids),
-        "document_id_b": pa.array(np.where(is_random, b_documents, document_ids)),
-        "next_sentence_label": pa.array(is_random.astype(np.int64)),
+        "example_id": arrow_array(example_ids),
+        "document_id": arrow_array(document_ids),
+        "document_id_b": arrow_array(np.where(is_random, b_documents, document_ids)),
+        "next_sentence_label": arrow_array(is_random.astype(np.int64)),
     }
     return pa.record_batch([rows[name] for name in EXAMPLES.names], schema=EXAMPLES)
 

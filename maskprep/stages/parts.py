@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.kernels.tokenization import cut_parts
-from maskprep.list_columns import flat_values, list_column
+from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
 from maskprep.schema import DOCUMENTS
 from maskprep.stages.tokenization import (
     MAX_WORD_TOKENS,
@@ -60,9 +60,9 @@ def _concatenated(held: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch
 
 def _with_tokens(rows: pa.RecordBatch, counts: TokenizationCounts) -> Iterator[pa.RecordBatch]:
     """Yield the rows without the documents that have no tokens."""
-    has_tokens = np.diff(rows.column("input_ids").offsets.to_numpy()) > 0
+    has_tokens = np.diff(numpy_array(rows.column("input_ids").offsets)) > 0
     counts.documents_without_tokens += int(np.count_nonzero(~has_tokens))
-    kept = rows if has_tokens.all() else rows.filter(pa.array(has_tokens))
+    kept = rows if has_tokens.all() else rows.filter(arrow_array(has_tokens))
     if kept.num_rows:
         yield kept
 
@@ -75,8 +75,8 @@ def _cut_rows(rows: pa.RecordBatch, first_part: int, max_tokens: int) -> pa.Reco
         first_part: number of the part that the first row begins.
         max_tokens: of a part.
     """
-    heads = rows.column("document_part").to_numpy() == 0
-    offsets = rows.column("input_ids").offsets.to_numpy()
+    heads = numpy_array(rows.column("document_part")) == 0
+    offsets = numpy_array(rows.column("input_ids").offsets)
     if heads.all() and np.diff(offsets).max() <= max_tokens:
         return rows
     heads[0] = True
@@ -103,10 +103,10 @@ def _cut_rows(rows: pa.RecordBatch, first_part: int, max_tokens: int) -> pa.Reco
     # Lists of tokens are made anew: to copy them along would be most of the work.
     carried = rows.select([name for name in rows.schema.names if name not in DOCUMENTS.names])
     return document_rows(
-        carried.take(pa.array(places)) if carried.num_columns else carried,
+        carried.take(arrow_array(places)) if carried.num_columns else carried,
         [
-            pa.array(rows.column("document_id").to_numpy()[places]),
-            pa.array(numbers.astype(np.int32)),
+            arrow_array(numpy_array(rows.column("document_id"))[places]),
+            arrow_array(numbers.astype(np.int32)),
             list_column(ids, token_offsets),
             list_column(lengths[:num_lengths], offsets_of(parts[:, 2])),
             list_column(word_starts, token_offsets),

@@ -21,7 +21,7 @@ from maskprep.encoders.reference import EncodedLines
 from maskprep.errors import CorpusError
 from maskprep.kernels.lines import find_lines, join_lines
 from maskprep.kernels.tokenization import cut_words, lay_sentences
-from maskprep.list_columns import list_column
+from maskprep.list_columns import arrow_array, list_column, numpy_array
 from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
 
 MAX_WORD_TOKENS = 16
@@ -126,7 +126,7 @@ def tokenize_documents(
     borders, needs_starts = _sentence_borders(units, split_lines, config)
     encoded = encoder.encode_lines(units.data, units.starts, units.ends, needs_starts)
     lengths, row_sentences, row_tokens = _lay_borders(units, encoded, borders, batch.num_rows)
-    continues = batch.column("continues").to_numpy(zero_copy_only=False)
+    continues = numpy_array(batch.column("continues"))
     counts.documents += int(np.count_nonzero(~continues))
     counts.sentences += lengths.size
     counts.tokens += encoded.ids.size
@@ -139,7 +139,7 @@ def tokenize_documents(
         batch,
         [
             batch.column("document_id"),
-            pa.array(continues.astype(np.int32)),
+            arrow_array(continues.astype(np.int32)),
             list_column(encoded.ids, token_offsets),
             list_column(lengths, offsets_of(row_sentences)),
             list_column(encoded.word_starts, token_offsets),
@@ -219,7 +219,7 @@ def _count_special_tokens(
 ) -> None:
     text = batch.column("text")
     for token in _spelled_tokens(_flat_text(text)[0], tokenizer.special_tokens):
-        found = pc.count_substring(text, token).to_numpy()
+        found = numpy_array(pc.count_substring(text, token))
         if not found.any():
             continue
         if config.special_tokens_in_text == "error":

@@ -47,31 +47,54 @@ class TrainedTokenizer:
     """Less than asked for if the text gave no more."""
 
 
-def train_tokenizer(
-    batches: Iterable[pa.RecordBatch],
-    config: TrainingConfig,
-    *,
-    progress: Callable[[int], None] | None = None,
-) -> TrainedTokenizer:
+def train_tokenizer(batches: Iterable[pa.RecordBatch], config: TrainingConfig) -> TrainedTokenizer:
     """Learn a tokenizer from raw documents; the unit is the line, outer white space removed.
 
     Args:
         batches: of schema.RAW_DOCUMENTS; how they are cut changes nothing.
         config: what to learn.
-        progress: called with the bytes of text of each batch as it is read.
 
     Raises:
         ConfigError: the vocabulary has no room for special tokens and alphabet.
         CorpusError: there is no text.
     """
     counter = WordCounter(config.model)
+    return train_on_words(counter, count_documents(batches, config, counter), config)
+
+
+def count_documents(
+    batches: Iterable[pa.RecordBatch], config: TrainingConfig, counter: WordCounter
+) -> int:
+    """Count the words of raw documents, or of a sample; return how many documents were used.
+
+    Args:
+        batches: of schema.RAW_DOCUMENTS.
+        config: what to learn.
+        counter: counts; added to.
+    """
     num_documents = 0
-    reported = _reporting(batches, progress)
     if config.sample_bytes is not None:
-        reported = sample_documents(reported, config.sample_bytes)
-    for batch in reported:
+        batches = sample_documents(batches, config.sample_bytes)
+    for batch in batches:
         counter.add(batch.column("text"))
         num_documents += batch.num_rows - batch.column("continues").true_count
+    return num_documents
+
+
+def train_on_words(
+    counter: WordCounter, num_documents: int, config: TrainingConfig
+) -> TrainedTokenizer:
+    """Learn a tokenizer from counted words.
+
+    Args:
+        counter: of the whole corpus.
+        num_documents: that were counted.
+        config: what to learn.
+
+    Raises:
+        ConfigError: the vocabulary has no room for special tokens and alphabet.
+        CorpusError: there is no word.
+    """
     words, counts = counter.count_words(build_tokenizer(_EMPTY_MODELS[config.model](), config))
     if not words:
         raise CorpusError(
@@ -89,15 +112,6 @@ def train_tokenizer(
         unknown_share=_unknown_share(tokenizer.model, words, counts, config),
         vocab_size=tokenizer.get_vocab_size(),
     )
-
-
-def _reporting(
-    batches: Iterable[pa.RecordBatch], progress: Callable[[int], None] | None
-) -> Iterable[pa.RecordBatch]:
-    for batch in batches:
-        if progress is not None:
-            progress(batch.column("text").nbytes)
-        yield batch
 
 
 def _learn_model(

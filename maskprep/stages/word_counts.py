@@ -7,6 +7,7 @@ then the rarest are forgotten, and how often they occurred is told.
 
 from collections import defaultdict
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import pairwise
 
 import numpy as np
@@ -27,6 +28,7 @@ from maskprep.kernels.word_counts import (
     ROW,
     START,
     WHITE_SPACE,
+    add_chunks,
     count_chunks,
     forget_chunks,
     place_chunks,
@@ -41,6 +43,23 @@ _CHUNKS_A_CALL = 1 << 14
 """Chunks that pass through the library at once."""
 _SEPARATOR_IN_BYTES = "Ċ"
 """A line feed after the byte-level pre-tokenizer; no line holds one."""
+
+
+@dataclass(frozen=True)
+class CountedChunks:
+    """Distinct chunks and how often they occur.
+
+    Attributes:
+        chunks: int64 [chunks, 4], see kernels.word_counts.START.
+        text: uint8 [bytes], the chunks' bytes.
+        num_bytes: of the text they were counted in.
+        num_forgotten: occurrences of rare chunks that are not counted.
+    """
+
+    chunks: NDArray[np.int64]
+    text: NDArray[np.uint8]
+    num_bytes: int
+    num_forgotten: int
 
 
 class WordCounter:
@@ -85,6 +104,25 @@ class WordCounter:
         rule = _RULES[self._model]
         while not count_chunks(
             data, offsets, rule, self._chunks, self._arena, self._slots, self._state
+        ):
+            self._enlarge()
+
+    def table(self) -> CountedChunks:
+        """Return what was counted, for `add_counted`."""
+        return CountedChunks(
+            self._chunks[: self.num_chunks],
+            self._arena[: self._state[ARENA_USED]],
+            self.num_bytes,
+            self.num_forgotten,
+        )
+
+    def add_counted(self, table: CountedChunks) -> None:
+        """Add what another counter of the same model has counted."""
+        self.num_bytes += table.num_bytes
+        self.num_forgotten += table.num_forgotten
+        self._state[NEXT] = 0
+        while not add_chunks(
+            table.chunks, table.text, self._chunks, self._arena, self._slots, self._state
         ):
             self._enlarge()
 

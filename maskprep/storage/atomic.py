@@ -3,7 +3,7 @@
 import errno
 import hashlib
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
@@ -57,6 +57,19 @@ def machine_errors(path: Path | str) -> Iterator[None]:
         raise MachineError(
             f"{path}: cannot be written: {reason}. {advice}; then run the same command again."
         ) from error
+
+
+def move_into(folder: Path, files: Mapping[str, Path]) -> None:
+    """Give finished files their names in a folder, in the place of what has them there.
+
+    Raises:
+        MachineError: the folder cannot be written to.
+    """
+    with machine_errors(folder):
+        folder.mkdir(exist_ok=True)
+        for name, path in sorted(files.items()):
+            path.replace(folder / name)
+        sync_folder(folder)
 
 
 def sync_folder(folder: Path) -> None:

@@ -14,14 +14,17 @@ configs:
 
 # {title}
 
-Made by maskprep. `manifest.json` holds every setting, the hash of every source and shard, and what
-was dropped; `maskprep inspect` shows rows.
+Made by `maskprep {stage}`. `manifest.json` holds every setting, the hash of every source and
+shard, and what was dropped; `maskprep inspect` shows rows.
 """
 
+_TITLES = {"tokenize": "Tokenized documents", "pair": "Sentence pairs", "mask": "Masked examples"}
 
-def card_text(manifest: Mapping[str, Any], title: str) -> str:
+
+def card_text(manifest: Mapping[str, Any]) -> str:
     """Return the card of a data set."""
-    return _CARD.format(title=title, number=_content_number(manifest))
+    stage = manifest["stage"]
+    return _CARD.format(title=_TITLES[stage], stage=stage, number=_content_number(manifest))
 
 
 def _content_number(manifest: Mapping[str, Any]) -> int:

@@ -11,7 +11,7 @@ import contextlib
 import hashlib
 import json
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -45,6 +45,7 @@ class DatasetFolder:
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.staged = self.work / "shards"
+        self._identity = self.work / "run.json"
         self.scratch = self.work / "scratch"
         if temp_dir is not None:
             name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
@@ -107,11 +108,14 @@ class DatasetFolder:
         )
 
     @contextmanager
-    def writing(self, identity: Mapping[str, Any], *, overwrite: bool) -> Iterator[bool]:
+    def writing(
+        self, identity: Callable[[], Mapping[str, Any]], *, overwrite: bool
+    ) -> Iterator[bool]:
         """Hold the folder while a run writes to it.
 
         Args:
-            identity: everything that decides the result: stage, settings, sources, versions.
+            identity: everything that decides the result: stage, settings, sources, versions;
+                asked for only if there is something to compare it with.
             overwrite: remove a data set that was made with another identity.
 
         Yields:
@@ -127,11 +131,14 @@ class DatasetFolder:
         with held(self.path, self.work):
             manifest = self._sound_manifest(overwrite=overwrite)
             found = self._unfinished() if manifest is None else identity_of_manifest(manifest)
-            if found is not None and not is_same(found, identity):
+            if found is None:
+                # Nothing here says what it was made of: a run that had just begun.
+                self._clear()
+            elif not is_same(found, wanted := identity()):
                 if not overwrite:
                     if manifest is not None:
                         self._forget_work()
-                    self._refuse(found, identity, complete=manifest is not None)
+                    self._refuse(found, wanted, complete=manifest is not None)
                 self._clear()
                 manifest = None
             if manifest is not None:
@@ -142,8 +149,6 @@ class DatasetFolder:
                 for folder in (self.journal, self.staged, self.scratch):
                     with machine_errors(folder):
                         folder.mkdir(parents=True, exist_ok=True)
-                with atomic_file(self.work / "run.json") as file:
-                    file.write(to_json(identity))
                 try:
                     yield False
                 except MaskprepError as error:
@@ -152,6 +157,11 @@ class DatasetFolder:
                         self._forget_run()
                     raise
                 self._forget_work()
+
+    def remember(self, identity: Mapping[str, Any]) -> None:
+        """Write down what the unfinished run makes; without it nothing of the run is used again."""
+        with atomic_file(self._identity) as file:
+            file.write(to_json(identity))
 
     def _sound_manifest(self, *, overwrite: bool) -> dict[str, Any] | None:
         """Return the manifest; one that is damaged is as good as none where it may be replaced.
@@ -202,14 +212,6 @@ class DatasetFolder:
             finally:
                 self._forget_work()
 
-    def replace_shards(self, staged: Mapping[str, Path]) -> None:
-        """Give shards that were made anew their names, in the place of broken ones."""
-        with machine_errors(self.data):
-            self.data.mkdir(exist_ok=True)
-            for name, path in sorted(staged.items()):
-                path.replace(self.data / name)
-            sync_folder(self.data)
-
     def _restart_if_moved(self) -> None:
         """Forget receipts whose files lie elsewhere: the folder or --temp-dir has another path."""
         place = self.work / "place"
@@ -248,7 +250,7 @@ class DatasetFolder:
 
     def _unfinished(self) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = json.loads((self.work / "run.json").read_bytes())
+            found: dict[str, Any] = json.loads(self._identity.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
         return found
@@ -266,16 +268,16 @@ class DatasetFolder:
     def _clear(self) -> None:
         with machine_errors(self.path):
             self.manifest.unlink(missing_ok=True)
+            self._identity.unlink(missing_ok=True)
             for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
                 shutil.rmtree(folder, ignore_errors=True)
 
-    def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path], title: str) -> None:
+    def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path]) -> None:
         """Give the shards their final names, and write the manifest last.
 
         Args:
             manifest: the content of manifest.json.
             staged: the shards' files, in the order of `manifest["shards"]`.
-            title: of the data-set card.
         """
         with machine_errors(self.data):
             self.data.mkdir(exist_ok=True)
@@ -288,11 +290,11 @@ class DatasetFolder:
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
-        self.write_card(manifest, title)
+        self.write_card(manifest)
         with atomic_file(self.manifest) as file:
             file.write(to_json(with_checksum(manifest)))
 
-    def write_card(self, manifest: Mapping[str, Any], title: str) -> None:
+    def write_card(self, manifest: Mapping[str, Any]) -> None:
         """Write README.md, which tells readers where the shards are."""
         with atomic_file(self.card) as file:
-            file.write(card_text(manifest, title).encode())
+            file.write(card_text(manifest).encode())

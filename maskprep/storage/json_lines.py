@@ -10,6 +10,7 @@ import pyarrow as pa
 
 from maskprep.errors import CorpusError
 from maskprep.kernels import documents as scan
+from maskprep.list_columns import text_array
 from maskprep.storage.blocks import Block, missing_column
 from maskprep.storage.rows import DocumentRows
 from maskprep.storage.text import BlockFile, TextRun, TextWindows
@@ -56,7 +57,7 @@ class _Lines:
 
     def parse(self, run: TextRun) -> Iterator[pa.RecordBatch]:
         """Yield the documents of some lines."""
-        texts: list[str | None] = []
+        texts: list[str] = []
         ids: list[str] = []
         positions: list[int] = []
         for position, start, end in run.documents.tolist():
@@ -67,7 +68,7 @@ class _Lines:
             positions.append(position)
             if self._rows.config.id_column is not None:
                 ids.append(_as_name(value.get(self._rows.config.id_column)))
-        column = pa.array(texts, pa.large_string()).cast(pa.large_binary())
+        column = text_array(texts).cast(pa.large_binary())
         names = pa.array(ids, pa.string()) if self._rows.config.id_column is not None else None
         places = np.array(positions, np.int64)
 
@@ -119,8 +120,11 @@ class _Lines:
             self._rows.counts.drop("missing_text")
             return False
         text = value[self._column]
-        if text is None or isinstance(text, str):
+        if isinstance(text, str):
             return True
+        if text is None:
+            self._rows.counts.drop("null_text")
+            return False
         reason = f"{self._column!r} is {_kind(text)}, expected a string"
         self._drop(position, reason, "invalid_text")
         return False

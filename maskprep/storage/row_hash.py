@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pyarrow as pa
 
-from maskprep.list_columns import flat_values
+from maskprep.list_columns import flat_values, numpy_array
 
 
 class RowHash:
@@ -33,7 +33,7 @@ class RowHash:
                 text = np.frombuffer(data, np.uint8) if data else np.zeros(0, np.uint8)
                 flat = text[offsets[0] : offsets[-1]]
             else:
-                values.update(np.ascontiguousarray(column.to_numpy(zero_copy_only=False)).data)
+                values.update(np.ascontiguousarray(numpy_array(column)).data)
                 continue
             lengths.update(np.diff(offsets).astype("<i8").data)
             values.update(np.ascontiguousarray(flat).data)

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from maskprep.config import CorpusConfig
 from maskprep.errors import CorpusError
 from maskprep.kernels.identity import hash_positions
+from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.schema import RAW_DOCUMENTS
 from maskprep.storage.sources import Source
 from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, piece_end
@@ -101,7 +102,7 @@ class DocumentRows:
             self.counts.lines += int(np.count_nonzero(view == ord("\n")))
         document_ids = np.empty(len(positions), np.int64)
         hash_positions(self._name_hash, np.ascontiguousarray(positions), document_ids)
-        columns = [pa.array(document_ids), pa.array(continues), texts]
+        columns = [arrow_array(document_ids), arrow_array(continues), texts]
         if self.config.id_column is not None:
             columns.append(pa.array([""] * len(texts), pa.string()) if ids is None else ids)
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
@@ -162,7 +163,7 @@ class DocumentRows:
             ids: string [rows], for --id-column.
             locate: where an invalid byte stands.
         """
-        present = np.asarray(texts.is_valid())
+        present = numpy_array(texts.is_valid())
         self.counts.drop("null_text", int(np.count_nonzero(~present)))
         numbers = np.flatnonzero(present)
 
@@ -171,10 +172,10 @@ class DocumentRows:
 
         texts, kept = self.checked(texts.drop_null(), positions[numbers], locate_present)
         numbers = numbers[kept]
-        visible = np.asarray(pc.binary_length(pc.utf8_trim_whitespace(texts))) > 0
+        visible = numpy_array(pc.binary_length(pc.utf8_trim_whitespace(texts))) > 0
         self.counts.drop("empty_text", int(np.count_nonzero(~visible)))
         numbers = numbers[visible]
-        texts = texts.filter(pa.array(visible))
+        texts = texts.filter(arrow_array(visible))
         ids = None if ids is None else ids.take(numbers)
         yield from self._cut_column(texts, positions[numbers], ids)
 

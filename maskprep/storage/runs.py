@@ -16,7 +16,9 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.kernels.counter_rng import shuffle_keys
+from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.storage.atomic import machine_errors
+from maskprep.storage.row_order import gather_rows
 
 BUCKET_BITS = 16
 _KEY = "shuffle_key"
@@ -77,7 +79,7 @@ def _write_file(batches: Iterable[pa.RecordBatch], path: Path) -> Run:
 def _keys(batch: pa.RecordBatch, shuffle: Shuffle) -> NDArray[np.uint64]:
     keys = np.empty(batch.num_rows, np.uint64)
     shuffle_keys(
-        batch.column("example_id").to_numpy(),
+        numpy_array(batch.column("example_id")),
         np.uint64(shuffle.seed),
         np.uint64(shuffle.epoch),
         keys,
@@ -87,12 +89,13 @@ def _keys(batch: pa.RecordBatch, shuffle: Shuffle) -> NDArray[np.uint64]:
 
 def _sorted_by_key(batch: pa.RecordBatch, shuffle: Shuffle) -> pa.RecordBatch:
     keys = _keys(batch, shuffle)
-    order = np.argsort(keys, kind="stable")
-    return batch.take(pa.array(order)).append_column(_KEY, pa.array(keys[order]))
+    keyed = batch.append_column(_KEY, arrow_array(keys))
+    return gather_rows([keyed], np.argsort(keys, kind="stable"))
 
 
-def _open_run(run: Run) -> pa.Table:
-    return pa.ipc.open_file(pa.memory_map(run.path)).read_all()
+def _open_run(run: Run) -> pa.RecordBatch:
+    """Map a sorted run, which is one batch."""
+    return pa.ipc.open_file(pa.memory_map(run.path)).get_batch(0)
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, rows: int) -> list[S
         return [Stretch(0, start, min(rows, total - start)) for start in range(0, total, rows)]
     sizes = np.zeros(2**BUCKET_BITS, np.int64)
     for run in runs:
-        keys = _open_run(run).column(_KEY).to_numpy()
+        keys = numpy_array(_open_run(run).column(_KEY))
         buckets = (keys >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
         sizes += np.bincount(buckets, minlength=sizes.size)
     ends = np.cumsum(sizes)
@@ -157,7 +160,9 @@ def read_stretch(
 
 def read_run(run: Run) -> Iterator[pa.RecordBatch]:
     """Read the rows of one run, as they were written."""
-    yield from _open_run(run).to_batches()
+    file = pa.ipc.open_file(pa.memory_map(run.path))
+    for number in range(file.num_record_batches):
+        yield file.get_batch(number)
 
 
 def _in_order(runs: Sequence[Run]) -> Iterator[pa.RecordBatch]:
@@ -167,23 +172,26 @@ def _in_order(runs: Sequence[Run]) -> Iterator[pa.RecordBatch]:
 
 def _by_key(runs: Sequence[Run], stretch: Stretch, batch_rows: int) -> Iterator[pa.RecordBatch]:
     total = sum(run.rows for run in runs)
-    tables = [_open_run(run) for run in runs]
-    keys = [table.column(_KEY).to_numpy() for table in tables]
+    batches = [_open_run(run) for run in runs]
+    keys = [numpy_array(batch.column(_KEY)) for batch in batches]
     step = max(1, batch_rows * 2**BUCKET_BITS // max(total, 1))
     starts = [_position(run_keys, stretch.first_bucket) for run_keys in keys]
     for bucket in range(stretch.first_bucket, 2**BUCKET_BITS, step):
         stops = [_position(run_keys, bucket + step) for run_keys in keys]
-        pieces = [
-            table.slice(start, stop - start)
-            for table, start, stop in zip(tables, starts, stops, strict=True)
+        spans = [
+            (number, start, stop)
+            for number, (start, stop) in enumerate(zip(starts, stops, strict=True))
             if stop > start
         ]
         starts = stops
-        if not pieces:
+        if not spans:
             continue
-        rows = pa.concat_tables(pieces)
-        order = np.argsort(rows.column(_KEY).to_numpy(), kind="stable")
-        yield from rows.take(pa.array(order)).drop_columns(_KEY).combine_chunks().to_batches()
+        order = np.argsort(
+            np.concatenate([keys[number][start:stop] for number, start, stop in spans]),
+            kind="stable",
+        )
+        pieces = [batches[number].slice(start, stop - start) for number, start, stop in spans]
+        yield gather_rows(pieces, order).drop_columns([_KEY])
 
 
 def _position(keys: NDArray[np.uint64], bucket: int) -> int:

@@ -17,6 +17,7 @@ import pyarrow.parquet as pq
 
 from maskprep.config import Compression
 from maskprep.errors import MachineError, SchemaError, ShardError
+from maskprep.list_columns import numpy_array
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.row_hash import RowHash
 
@@ -110,7 +111,7 @@ def _rows_that_fit(
     take = min(rows, batch.num_rows)
     if tokens is None:
         return take, 0
-    ends = batch.column("input_ids").offsets.to_numpy()[: take + 1]
+    ends = numpy_array(batch.column("input_ids").offsets)[: take + 1]
     fitting = int((ends[1:] - ends[0] <= tokens - used).sum())
     if fitting == 0 and is_empty:
         fitting = 1
@@ -152,6 +153,7 @@ def write_shard(
             compression=compression,
             write_page_checksum=True,
             store_schema=True,
+            **_column_settings(schema),
         ) as writer:
             group: pa.RecordBatch | None = first
             while group is not None:
@@ -169,6 +171,18 @@ def write_shard(
         sha256=sink.digest.hexdigest(),
         rows_sha256=rows_hash.hexdigest(),
     )
+
+
+def _column_settings(schema: pa.Schema) -> dict[str, list[str]]:
+    """Return which columns get a dictionary and which get statistics.
+
+    Ids of rows are nearly all different; least and greatest tokens help nobody to find a row.
+    """
+    lists = [field for field in schema if pa.types.is_list(field.type)]
+    return {
+        "use_dictionary": [f"{field.name}.list.element" for field in lists],
+        "write_statistics": [field.name for field in schema if field not in lists],
+    }
 
 
 def open_shard(path: Path) -> pq.ParquetFile:

@@ -21,7 +21,7 @@ from maskprep.kernels.pairing import (
     measure_partners,
 )
 from maskprep.kernels.segments import copy_segments
-from maskprep.list_columns import flat_values
+from maskprep.list_columns import flat_values, numpy_array
 from maskprep.storage.atomic import machine_errors
 
 _FILES: dict[str, np.dtype[Any]] = {
@@ -71,14 +71,14 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
                 _check_lists(batch)
                 tokens = _spooled_tokens(batch)
                 lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
-                begins = batch.column("document_part").to_numpy() == 0
+                begins = numpy_array(batch.column("document_part")) == 0
                 if not document_starts and begins.size and not begins[0]:
                     raise ShardError(
                         f"document {batch.column('document_id')[0]} goes on from another shard. "
                         f"Give all shards of the data set, in their order."
                     )
                 document_starts.extend((num_sentences + row_sentences[:-1][begins]).tolist())
-                document_ids.append(batch.column("document_id").to_numpy()[begins])
+                document_ids.append(numpy_array(batch.column("document_id"))[begins])
                 tokens_file.write(tokens.data)
                 sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8").data)
                 num_tokens += tokens.size

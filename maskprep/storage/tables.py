@@ -11,6 +11,7 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from maskprep.errors import ConfigError, CorpusError
+from maskprep.list_columns import numpy_array
 from maskprep.storage.blocks import Block, damaged_parquet, missing_column
 from maskprep.storage.compression import as_arrow_file, open_stored, unreadable
 from maskprep.storage.rows import Array, DocumentRows
@@ -185,7 +186,7 @@ def _bounded_slices(texts: Array) -> Iterator[tuple[int, int]]:
         return
     sizes: Array = pc.binary_length(_plain(texts.dictionary))
     lengths = sizes.take(texts.indices)
-    ends = np.cumsum(np.asarray(pc.fill_null(lengths, 0)), dtype=np.int64)
+    ends = np.cumsum(numpy_array(pc.fill_null(lengths, 0)), dtype=np.int64)
     first = 0
     while first < len(texts):
         before = ends[first - 1] if first else 0

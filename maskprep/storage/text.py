@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from maskprep.errors import CorpusError
 from maskprep.kernels import documents as scan
+from maskprep.list_columns import arrow_array
 from maskprep.storage.blocks import Block
 from maskprep.storage.compression import unreadable
 
@@ -129,7 +130,7 @@ class TextRun:
         borders = np.ascontiguousarray(self.documents[:, 1:]).reshape(-1) - self.offset
         buffers = [None, pa.py_buffer(borders.tobytes()), pa.py_buffer(self.data)]
         spans = pa.Array.from_buffers(pa.large_binary(), 2 * num_documents - 1, buffers)
-        return spans.take(np.arange(0, 2 * num_documents, 2))
+        return spans.take(arrow_array(np.arange(0, 2 * num_documents, 2)))
 
 
 def piece_end(data: bytes | memoryview) -> tuple[int, bool]:

@@ -12,6 +12,7 @@ import pyarrow as pa
 from maskprep.config import PairingConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import ConfigError
+from maskprep.list_columns import numpy_array
 from maskprep.schema import DOCUMENTS
 from maskprep.stages.pairing import (
     PairingCounts,
@@ -103,7 +104,7 @@ def _first(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.
         if limit is None:
             yield batch
             continue
-        number = seen + np.cumsum(batch.column("document_part").to_numpy() == 0)
+        number = seen + np.cumsum(numpy_array(batch.column("document_part")) == 0)
         kept = int(np.count_nonzero(number <= limit))
         seen = int(number[-1])
         # What follows is read all the same, because a stream ends with its receipt.
@@ -132,7 +133,7 @@ def _portions(batches: Iterable[pa.RecordBatch]) -> Iterator[Iterator[pa.RecordB
         nonlocal pending
         tokens = 0
         while pending is not None:
-            begins = pending.column("document_part").to_numpy() == 0
+            begins = numpy_array(pending.column("document_part")) == 0
             if tokens >= STREAM_SPOOL_TOKENS and begins.any():
                 cut = int(begins.argmax())
                 if cut:

@@ -20,8 +20,9 @@ Receipt = dict[str, Any]
 class Engine(Protocol):
     """Whoever calls a function with each task of a phase."""
 
-    def prepare(self) -> None:
-        """Get ready in the background: there will be many tasks."""
+    @property
+    def workers(self) -> int:
+        """Most tasks that run at once."""
 
     def run(
         self,
@@ -87,12 +88,14 @@ class Run:
         progress: told about every receipt.
         scratch: folder of intermediate files.
         journal: folder of receipts; None: nothing to resume (streams).
+        after_receipt: called whenever a task has ended.
     """
 
     engine: Engine
     progress: Progress
     scratch: Path
     journal: Path | None = None
+    after_receipt: Callable[[], None] | None = None
 
     def phase(
         self,
@@ -124,6 +127,8 @@ class Run:
             )
         for receipt in receipts:
             self.progress.advance(receipt[unit])
+            if self.after_receipt is not None:
+                self.after_receipt()
             yield receipt
         self.progress.end()
 

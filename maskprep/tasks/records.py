@@ -1,8 +1,8 @@
 """What a data set says of itself: settings and lineage in every shard, the manifest beside them."""
 
 import json
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, fields
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -22,6 +22,7 @@ from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
+from maskprep.tasks.hashing import SourceHashes
 
 Record = dict[str, Any]
 Config = TypeVar("Config")
@@ -79,6 +80,35 @@ def settings_of_stage(record: Record, stage: str) -> Record:
     return {}
 
 
+@dataclass(frozen=True)
+class Identity:
+    """Everything that decides the bytes of a data set (`storage.manifest.IDENTITY_KEYS`).
+
+    Attributes:
+        known: all of it, but for hashes of inputs that have not been read yet.
+        sources: name, bytes and hash of each input, read now if need be.
+        hashes: of a corpus; None: `known` is all.
+    """
+
+    known: Record
+    sources: Callable[[], list[Record]] = list
+    hashes: SourceHashes | None = None
+
+    @property
+    def is_known(self) -> bool:
+        """Whether `whole` need not wait."""
+        return self.hashes is None or self.hashes.are_known
+
+    def complete(self) -> None:
+        """Read what is missing, beside other work if there are processes for that."""
+        if self.hashes is not None:
+            self.hashes.begin()
+
+    def whole(self) -> Record:
+        """Return all of it; waits for the hashes."""
+        return self.known if self.hashes is None else {**self.known, "sources": self.sources()}
+
+
 def identity_of(
     record: Record,
     sources: Sequence[Mapping[str, Any]],
@@ -86,7 +116,7 @@ def identity_of(
     tokenizer: str | TrainingConfig,
     **more: int,
 ) -> Record:
-    """Collect everything that decides the bytes of a data set (`storage.manifest.IDENTITY_KEYS`).
+    """Collect what is known of an `Identity`.
 
     Args:
         record: of its rows.

@@ -8,7 +8,7 @@ from pathlib import Path
 from maskprep.config import TrainingConfig
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
 from maskprep.errors import ConfigError
-from maskprep.storage.atomic import atomic_file
+from maskprep.storage.atomic import atomic_file, move_into
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import differing
 from maskprep.tasks.expectations import load_copy
@@ -60,7 +60,7 @@ def repair_folder(
         names, unlike = _mend_shards(rerun, broken, text)
         repaired += names
     if found.at("README.md"):
-        folder.write_card(found.manifest, folder.path.resolve().name)
+        folder.write_card(found.manifest)
         repaired.append("README.md")
     sound = {number: one for number, one in found.receipts.items() if number not in broken}
     after = verify_folder(folder, run, sound)
@@ -144,7 +144,7 @@ def _mend_shards(
         else:
             is_like = made[name]["rows_sha256"] == entry["rows_sha256"]
             unlike.append(Fault(f"data/{name}", _unlike(manifest, rows_are_same=is_like)))
-    folder.replace_shards(same)
+    move_into(folder.data, same)
     return [f"data/{name}" for name in same], unlike
 
 

@@ -28,7 +28,7 @@ from maskprep.tasks.records import (
     settings_of_stage,
 )
 from maskprep.tasks.running import Context, Made
-from maskprep.tasks.tokenization import CorpusText, find_corpus, survey_corpus
+from maskprep.tasks.tokenization import CorpusText, find_corpus
 
 SHOWN_SOURCES = 3
 
@@ -100,8 +100,7 @@ def open_corpus(rerun: Rerun) -> CorpusText:
     sources = rerun.manifest["sources"]
     if list(rerun.request.inputs) == [STDIN] and len(sources) == 1:
         config = replace(config, stdin_filename=sources[0]["name"])
-    found = find_corpus(rerun.request.inputs, config, rerun.run.engine)
-    text = survey_corpus(found, rerun.run.engine, rerun.context.progress)
+    text = find_corpus(rerun.request.inputs, config, rerun.run.engine, rerun.context.progress)
     if not text.reads_stdin:
         require_same_sources(text.entries(), sources)
     return text

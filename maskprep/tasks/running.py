@@ -20,7 +20,7 @@ from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import read_run
 from maskprep.storage.streams import StreamWriter
 from maskprep.tasks.plan import Progress, Run, Silence
-from maskprep.tasks.records import Record, build_manifest
+from maskprep.tasks.records import Identity, Record, build_manifest
 
 
 @dataclass(frozen=True)
@@ -79,13 +79,13 @@ def start_engine(context: Context) -> Iterator[LocalEngine]:
             f"--memory is {(memory or 0) / 2**20:.0f} MiB; expected at least "
             f"{(PARENT_BYTES + WORKER_BYTES) // 2**20} MiB, what one worker needs."
         )
-    with LocalEngine(workers, ["maskprep.tasks.jobs"]) as engine:
+    with LocalEngine(workers) as engine:
         yield engine
 
 
 def fill_folder(
     output: Path,
-    identity: Record,
+    identity: Identity,
     context: Context,
     engine: LocalEngine,
     make: Callable[[Run, DatasetFolder], Made],
@@ -106,19 +106,47 @@ def fill_folder(
         CorpusError: nothing came out.
     """
     if context.dry_run:
-        return Summary(identity, output, dry_run=True)
+        return Summary(identity.known, output, dry_run=True)
     folder = DatasetFolder(output, context.machine.temp_dir)
-    with folder.writing(identity, overwrite=context.machine.overwrite) as complete:
+    with folder.writing(identity.whole, overwrite=context.machine.overwrite) as complete:
         if complete:
             return Summary(folder.read_manifest() or {}, output, finished_before=True)
         journal = folder.journal if resumable else None
-        run = Run(engine, context.progress, folder.scratch, journal)
+        remember = _Remembering(identity, folder)
+        run = Run(engine, context.progress, folder.scratch, journal, remember)
         shards, results = make(run, folder)
         if not shards:
             raise CorpusError(_nothing_made(results))
-        manifest, staged = build_manifest(identity, shards, results)
-        folder.commit(manifest, staged, output.resolve().name)
+        manifest, staged = build_manifest(identity.whole(), shards, results)
+        folder.commit(manifest, staged)
     return Summary(manifest, output)
+
+
+class _Remembering:
+    """Writes a run's identity down as soon as the inputs are hashed, which takes place beside it.
+
+    Called after every task. Not before the first, because workers are forked for that, and a fork
+    must not meet a thread.
+    """
+
+    def __init__(self, identity: Identity, folder: DatasetFolder) -> None:
+        self._identity = identity
+        self._folder = folder
+        self._done = False
+        if identity.is_known:
+            self._remember()
+
+    def __call__(self) -> None:
+        if self._done:
+            return
+        if self._identity.is_known:
+            self._remember()
+        else:
+            self._identity.complete()
+
+    def _remember(self) -> None:
+        self._folder.remember(self._identity.whole())
+        self._done = True
 
 
 def _nothing_made(results: Record) -> str:
@@ -131,8 +159,15 @@ def _nothing_made(results: Record) -> str:
 
 
 @contextmanager
-def stream_run(context: Context, engine: LocalEngine) -> Iterator[Run]:
+def stream_run(
+    context: Context, engine: LocalEngine, after_receipt: Callable[[], None] | None = None
+) -> Iterator[Run]:
     """Give a run without a folder a place for intermediate files.
+
+    Args:
+        context: machine and progress.
+        engine: of the run.
+        after_receipt: called whenever a task has ended.
 
     Raises:
         MachineError: --temp-dir cannot be made or written to.
@@ -142,7 +177,7 @@ def stream_run(context: Context, engine: LocalEngine) -> Iterator[Run]:
         parent.mkdir(parents=True, exist_ok=True)
         scratch = tempfile.TemporaryDirectory(prefix="maskprep-", dir=parent)
     with scratch as name:
-        yield Run(engine, context.progress, Path(name))
+        yield Run(engine, context.progress, Path(name), None, after_receipt)
 
 
 def stream_writer(sink: BinaryIO, schema: pa.Schema, tokenizer: Tokenizer) -> StreamWriter:
@@ -167,7 +202,7 @@ class Job(Protocol):
 
 def carry_out(
     job: Job,
-    identity: Record,
+    identity: Identity,
     target: Target,
     context: Context,
     engine: LocalEngine,
@@ -178,8 +213,8 @@ def carry_out(
     if isinstance(target, Path):
         return fill_folder(target, identity, context, engine, job.fill, resumable=resumable)
     if context.dry_run:
-        return Summary(identity, None, dry_run=True)
-    with stream_run(context, engine) as run:
+        return Summary(identity.known, None, dry_run=True)
+    with stream_run(context, engine, identity.complete) as run:
         return Summary({**job.record, **job.stream(run, target)}, None)
 
 

@@ -11,6 +11,7 @@ import pyarrow as pa
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
+from maskprep.list_columns import numpy_array
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
 from maskprep.stages.tokenization import (
@@ -21,36 +22,28 @@ from maskprep.stages.tokenization import (
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
-from maskprep.storage.sources import Source, find_sources, hash_source
+from maskprep.storage.sources import Source, find_sources
 from maskprep.tasks.destinations import Destination
+from maskprep.tasks.hashing import SourceHashes
 from maskprep.tasks.plan import Engine, Progress, Receipt, Run, add_counts
-
-SURVEY_BYTES = 64 * 2**20
-
-
-def hash_sources(sources: Sequence[Source]) -> Receipt:
-    """Hash a few sources: a task of the survey."""
-    hashed = [hash_source(source) for source in sources]
-    return {
-        "sources": [asdict(source) for source in hashed],
-        "bytes": sum(source.num_bytes for source in hashed),
-    }
 
 
 @dataclass
 class CorpusText:
-    """A corpus that has been found, and hashed by `survey_corpus`.
+    """A corpus that has been found.
 
     Attributes:
         sources: in order; standard input's size and hash are known only when it has been read.
         config: how they are read.
         ignored: files in the input folders that are not read.
+        hashes: of the files.
         streamed: standard input, once it has been read.
     """
 
     sources: Sequence[Source]
     config: CorpusConfig
-    ignored: tuple[str, ...] = ()
+    ignored: tuple[str, ...]
+    hashes: SourceHashes
     streamed: list[Source] = field(default_factory=list)
 
     @property
@@ -58,47 +51,41 @@ class CorpusText:
         """Whether a part of the corpus cannot be read twice."""
         return any(source.path is None for source in self.sources)
 
+    @property
+    def num_bytes(self) -> int | None:
+        """Size of the text, if it can be known before it is read."""
+        plain = all(
+            source.compression == "none"
+            and source.format in ("text", "jsonl")
+            and source.path is not None
+            for source in self.sources
+        )
+        if not plain or self.config.limit is not None:
+            return None
+        return sum(source.num_bytes for source in self.sources)
+
     def entries(self) -> list[dict[str, Any]]:
         """Name, bytes and hash of each source, for a manifest."""
-        known = {source.name: source for source in self.streamed}
-        sources = [known.get(source.name, source) for source in self.sources]
-        return [
-            {"name": source.name, "bytes": source.num_bytes, "sha256": source.sha256}
-            for source in sources
-        ]
+        known = {**self.hashes.result(), **{source.name: source for source in self.streamed}}
+        return [_entry(known.get(source.name, source)) for source in self.sources]
+
+    def found_entries(self) -> list[dict[str, Any]]:
+        """Return the entries as far as they are known without reading the files."""
+        return [_entry(source) for source in self.sources]
 
 
-def find_corpus(inputs: Sequence[str], config: CorpusConfig, engine: Engine) -> CorpusText:
-    """Find every source; a large corpus lets the workers get ready."""
+def _entry(source: Source) -> dict[str, Any]:
+    return {"name": source.name, "bytes": source.num_bytes, "sha256": source.sha256}
+
+
+def find_corpus(
+    inputs: Sequence[str], config: CorpusConfig, engine: Engine, progress: Progress
+) -> CorpusText:
+    """Find every source."""
     found = find_sources(inputs, config)
-    if sum(source.num_bytes for source in found.sources) > 2 * config.block_bytes:
-        engine.prepare()
-    return CorpusText(found.sources, config, found.ignored)
-
-
-def survey_corpus(text: CorpusText, engine: Engine, progress: Progress) -> CorpusText:
-    """Hash every source that is a file; standard input is hashed while it is read."""
-    files = [source for source in text.sources if source.path is not None]
-    total = sum(source.num_bytes for source in files)
-    run = Run(engine, progress, Path())
-    receipts = run.phase("survey", hash_sources, _grouped(files), unit="bytes", total=total)
-    hashed = [Source(**fields) for receipt in receipts for fields in receipt["sources"]]
-    by_name = {source.name: source for source in hashed}
-    sources = [by_name.get(source.name, source) for source in text.sources]
-    return CorpusText(sources, text.config, text.ignored)
-
-
-def _grouped(sources: Sequence[Source]) -> Iterator[tuple[Source, ...]]:
-    group: list[Source] = []
-    size = 0
-    for source in sources:
-        group.append(source)
-        size += source.num_bytes
-        if size >= SURVEY_BYTES:
-            yield tuple(group)
-            group, size = [], 0
-    if group:
-        yield tuple(group)
+    files = [source for source in found.sources if source.path is not None]
+    hashes = SourceHashes(files, engine, progress)
+    return CorpusText(found.sources, config, found.ignored, hashes)
 
 
 @dataclass(frozen=True)
@@ -156,7 +143,7 @@ def first_documents(
         if limit is None:
             yield batch
             continue
-        number = seen + np.cumsum(~batch.column("continues").to_numpy(zero_copy_only=False))
+        number = seen + np.cumsum(~numpy_array(batch.column("continues")))
         seen = int(number[-1]) if number.size else seen
         rows = int((number <= limit).sum())
         if rows:
@@ -206,7 +193,7 @@ class TokenizationPhase:
             tokenize_blocks,
             self._tasks(run, totals),
             unit="bytes",
-            total=self._text_bytes(),
+            total=self.text.num_bytes,
             serial=limit is not None,
         ):
             add_counts(totals, {"read": receipt["read"], "counts": receipt["counts"]})
@@ -249,16 +236,3 @@ class TokenizationPhase:
         parse = self.config.special_tokens_in_text == "parse"
         _ready.clear()
         _ready[self.tokenizer.fingerprint, self.encoder.name, parse] = self.encoder.encoder
-
-    def _text_bytes(self) -> int | None:
-        """Return the size of the text, if it can be known before it is read."""
-        sources = self.text.sources
-        plain = all(
-            source.compression == "none"
-            and source.format in ("text", "jsonl")
-            and source.path is not None
-            for source in sources
-        )
-        if not plain or self.text.config.limit is not None:
-            return None
-        return sum(source.num_bytes for source in sources)

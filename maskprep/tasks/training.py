@@ -1,22 +1,26 @@
 """A corpus to a tokenizer folder."""
 
+import itertools
 import shutil
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections import deque
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 
-from maskprep.config import TrainingConfig
+from maskprep.config import CorpusConfig, TrainingConfig
 from maskprep.encoders.loading import Tokenizer, load_tokenizer
 from maskprep.encoders.saving import save_tokenizer
 from maskprep.errors import ConfigError
-from maskprep.stages.training import TrainedTokenizer, train_tokenizer
+from maskprep.stages.training import TrainedTokenizer, count_documents, train_on_words
+from maskprep.stages.word_counts import CountedChunks, WordCounter
 from maskprep.storage.atomic import machine_errors, sync_folder
-from maskprep.storage.blocks import plan_blocks
+from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
-from maskprep.tasks.plan import Run
+from maskprep.tasks.plan import Receipt, Run
 from maskprep.tasks.running import Context
 from maskprep.tasks.tokenization import CorpusText, first_documents
 
@@ -60,26 +64,96 @@ def train_once(text: CorpusText, config: TrainingConfig, folder: Path, run: Run)
 def _train(
     text: CorpusText, config: TrainingConfig, run: Run, read: ReadCounts
 ) -> TrainedTokenizer:
-    sizes = [source.num_bytes for source in text.sources]
-    plain = all(source.compression == "none" and source.path for source in text.sources)
-    run.progress.begin("train", sum(sizes) if plain else None, "bytes")
-    documents = first_documents(_documents(text, run, read), text.config.limit)
-    trained = train_tokenizer(documents, config)
-    run.progress.end()
-    return trained
+    counter = WordCounter(config.model)
+    if config.sample_bytes is None and text.config.limit is None:
+        num_documents = _count_in_tasks(text, config, run, read, counter)
+    else:
+        # Which documents are meant is known only to who sees them all.
+        run.progress.begin("train", text.num_bytes, "bytes")
+        chosen = first_documents(_documents(text, run, read), text.config.limit)
+        num_documents = count_documents(chosen, config, counter)
+        run.progress.end()
+    return train_on_words(counter, num_documents, config)
+
+
+@dataclass(frozen=True)
+class CountingTask:
+    """Count the words in the documents of some blocks."""
+
+    blocks: tuple[Block, ...]
+    corpus: CorpusConfig
+    config: TrainingConfig
+    path: str
+
+
+def count_blocks(task: CountingTask) -> Receipt:
+    """Count the words in the documents of some blocks; the counts go to a file."""
+    read = ReadCounts()
+    counter = WordCounter(task.config.model)
+    batches = read_documents(task.blocks, task.corpus, read)
+    num_documents = count_documents(batches, task.config, counter)
+    _forget_spools(task.blocks)
+    table = counter.table()
+    with machine_errors(task.path):
+        np.savez(task.path, chunks=table.chunks, text=table.text)
+    return {
+        "bytes": read.text_bytes,
+        "documents": num_documents,
+        "forgotten": table.num_forgotten,
+        "read": asdict(read),
+    }
+
+
+def _count_in_tasks(
+    text: CorpusText, config: TrainingConfig, run: Run, read: ReadCounts, counter: WordCounter
+) -> int:
+    """Count block by block, and add the counts in the blocks' order: the same for any workers."""
+    folder = run.scratch / "counts"
+    with machine_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    paths = (folder / f"{number:06d}.npz" for number in itertools.count())
+    used: deque[Path] = deque()
+
+    def tasks() -> Iterator[CountingTask]:
+        for blocks in _blocks(text, run):
+            used.append(next(paths))
+            yield CountingTask(blocks, text.config, config, str(used[-1]))
+
+    num_documents = 0
+    run = replace(run, journal=None)  # The counts are files that do not stay.
+    for receipt in run.phase("count", count_blocks, tasks(), unit="bytes", total=text.num_bytes):
+        path = used.popleft()
+        with np.load(path) as stored:
+            table = CountedChunks(
+                stored["chunks"], stored["text"], receipt["bytes"], receipt["forgotten"]
+            )
+        counter.add_counted(table)
+        path.unlink()
+        read.add(ReadCounts(**receipt["read"]))
+        num_documents += receipt["documents"]
+    return num_documents
+
+
+def _blocks(text: CorpusText, run: Run) -> Iterator[tuple[Block, ...]]:
+    folder = run.scratch / "blocks"
+    with machine_errors(folder):
+        folder.mkdir(parents=True, exist_ok=True)
+    return plan_blocks(text.sources, text.config, folder, text.streamed)
 
 
 def _documents(text: CorpusText, run: Run, read: ReadCounts) -> Iterator[pa.RecordBatch]:
     """Read the whole corpus in this process."""
-    blocks_folder = run.scratch / "blocks"
-    blocks_folder.mkdir(parents=True, exist_ok=True)
-    for blocks in plan_blocks(text.sources, text.config, blocks_folder, text.streamed):
+    for blocks in _blocks(text, run):
         for batch in read_documents(blocks, text.config, read):
             run.progress.advance(batch.column("text").nbytes)
             yield batch
-        for block in blocks:
-            if block.spooled is not None:
-                Path(block.spooled).unlink(missing_ok=True)
+        _forget_spools(blocks)
+
+
+def _forget_spools(blocks: Sequence[Block]) -> None:
+    for block in blocks:
+        if block.spooled is not None:
+            Path(block.spooled).unlink(missing_ok=True)
 
 
 def _require_free(output: Path, *, overwrite: bool) -> None:

@@ -205,7 +205,7 @@ def test_a_folder_with_foreign_files_is_never_touched(toy_corpus, toy_tokenizer,
 def test_a_folder_that_another_run_holds_is_refused(toy_corpus, toy_tokenizer, tmp_path):
     identity = {"stage": "mask"}
     with (
-        DatasetFolder(tmp_path / "out").writing(identity, overwrite=False),
+        DatasetFolder(tmp_path / "out").writing(lambda: identity, overwrite=False),
         pytest.raises(MachineError, match=r"held by another run \(process \d+"),
     ):
         prepare(toy_corpus, toy_tokenizer, tmp_path / "out")

@@ -280,11 +280,3 @@ def test_sample_does_not_depend_on_order_or_cut():
 def test_a_document_longer_than_the_sample_is_cut_at_a_line():
     (batch,) = sample_documents([documents(["one\ntwo\nthree\nfour", "other"], [1, 2])], 6)
     assert batch.column("text")[0].as_py() == "one\ntwo"
-
-
-def test_progress_hears_of_every_batch():
-    heard = []
-    batches = [documents(["some text"]), documents(["more text"])]
-    train_tokenizer(batches, TrainingConfig(vocab_size=50), progress=heard.append)
-    assert len(heard) == 2
-    assert all(size >= 9 for size in heard)

@@ -159,3 +159,21 @@ def test_forgetting_does_not_depend_on_how_text_is_cut_into_batches(monkeypatch)
     assert words == words_again
     np.testing.assert_array_equal(counts, counts_again)
     assert once.num_forgotten == many.num_forgotten > 0
+
+
+@pytest.mark.parametrize("config", CONFIGS)
+def test_counts_of_parts_add_up_to_those_of_the_whole(monkeypatch, config):
+    monkeypatch.setattr(word_counts, "_FIRST_CHUNKS", 4)
+    parts = [["one two two", "three"], [], ["two four\nfive"], ["six seven eight nine ten two"]]
+    whole, added = WordCounter(config.model), WordCounter(config.model)
+    for texts in parts:
+        part = WordCounter(config.model)
+        for counter in (whole, part):
+            counter.add(pa.array(texts, pa.large_string()))
+        added.add_counted(part.table())
+    tokenizer = tokenizer_for(config)
+    words, counts = whole.count_words(tokenizer)
+    words_again, counts_again = added.count_words(tokenizer)
+    assert words == words_again
+    np.testing.assert_array_equal(counts, counts_again)
+    assert added.num_bytes == whole.num_bytes > 0
