@@ -3,6 +3,7 @@
 OUT/data/part-00000.parquet ...   shards
 OUT/manifest.json                 written last: a folder with it is complete
 OUT/tokenizer/                    copy of the tokenizer
+OUT/rejects.jsonl                 documents that were skipped, cut or mended, if there are any
 OUT/README.md                     data-set card
 OUT/.work/                        lock, journal, unfinished shards; gone at the end
 """
@@ -21,11 +22,11 @@ from typing import Any
 import filelock
 
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
-from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder
+from maskprep.storage.atomic import atomic_file, hash_file, machine_errors, sync_folder
 from maskprep.storage.shards import Shard
 
 FORMAT_VERSION = 1
-_OURS = ("data", "manifest.json", "tokenizer", "README.md", ".work")
+_OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", ".work")
 
 CARD = """\
 ---
@@ -50,6 +51,7 @@ class DatasetFolder:
         self.data = path / "data"
         self.tokenizer = path / "tokenizer"
         self.manifest = path / "manifest.json"
+        self.rejects = path / "rejects.jsonl"
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.staged = self.work / "shards"
@@ -149,6 +151,7 @@ class DatasetFolder:
     def _forget_run(self) -> None:
         self._forget_work()
         shutil.rmtree(self.tokenizer, ignore_errors=True)
+        self.rejects.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
 
@@ -201,8 +204,27 @@ class DatasetFolder:
     def _clear(self) -> None:
         with machine_errors(self.path):
             self.manifest.unlink(missing_ok=True)
+            self.rejects.unlink(missing_ok=True)
             for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def stage_rejects(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Write the lines of `rejects.jsonl`, which gets its name when the shards get theirs.
+
+        Returns:
+            How many are `listed`, and the `sha256` of the file: None without any, and no file.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
+        staged = self.work / self.rejects.name
+        if not entries:
+            staged.unlink(missing_ok=True)
+            return {"listed": 0, "sha256": None}
+        with atomic_file(staged) as file:
+            for entry in entries:
+                file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        return {"listed": len(entries), "sha256": hash_file(staged)}
 
     def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path], title: str) -> None:
         """Give the shards their final names, and write the manifest last.
@@ -223,10 +245,18 @@ class DatasetFolder:
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
+            self._name_rejects(manifest)
         with atomic_file(self.path / "README.md") as file:
             file.write(CARD.format(title=title, number=_content_number(manifest)).encode())
         with atomic_file(self.manifest) as file:
             file.write(_to_json(manifest))
+
+    def _name_rejects(self, manifest: Mapping[str, Any]) -> None:
+        staged = self.work / self.rejects.name
+        if not manifest.get("rejects", {}).get("listed"):
+            self.rejects.unlink(missing_ok=True)
+        elif staged.exists():
+            staged.replace(self.rejects)
 
 
 def _content_number(manifest: Mapping[str, Any]) -> int:

@@ -21,6 +21,11 @@ from maskprep.storage.compression import unreadable
 
 PIECE_BYTES = 4 * 2**20
 """A longer document goes on in the next row."""
+LONGEST_WHOLE_BYTES = 16 * 2**20
+"""What must lie in memory as a whole: a line of JSON, a row of CSV, a document to be encoded whole.
+
+A longer one is an invalid document.
+"""
 MAX_ROWS = 16_384
 UTF8_BOM = b"\xef\xbb\xbf"
 _UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
@@ -61,6 +66,10 @@ class BlockFile:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def read_at(self, place: int, size: int) -> bytes:
@@ -89,6 +98,13 @@ class BlockFile:
                 begin = at + data.rindex(b"\n") + 1
             at += len(data)
         return line, place - begin + 1
+
+    def count_line_breaks(self, start: int, stop: int) -> int:
+        """Return how many line breaks stand between two places in the source."""
+        count = 0
+        for at in range(start, stop, PIECE_BYTES):
+            count += self.read_at(at, min(PIECE_BYTES, stop - at)).count(b"\n")
+        return count
 
     def _changed(self) -> CorpusError:
         return CorpusError(
@@ -121,6 +137,8 @@ class TextRun:
     offset: int
     documents: NDArray[np.int64]
     continues: bool
+    cuts_line: bool = False
+    """Whether the piece ends inside a line."""
 
     def texts(self) -> Any:  # noqa: ANN401 - pyarrow's own types do not follow `take`
         """Return a large_binary array of the documents' bytes."""
@@ -242,7 +260,8 @@ class TextWindows:
             size, at_line_break = piece_end(self._window)
             cut = self._window_at + size
             piece = np.array([[position, self._window_at, cut]], np.int64)
-            yield TextRun(self._window, self._window_at, piece, self._continues)
+            cuts_line = not at_line_break
+            yield TextRun(self._window, self._window_at, piece, self._continues, cuts_line)
             self._continues = True
             self._window = b""
             self._next = self._window_at = cut
