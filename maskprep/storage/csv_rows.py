@@ -12,9 +12,10 @@ from maskprep.errors import ConfigError, CorpusError
 from maskprep.storage.blocks import Block, missing_column
 from maskprep.storage.compression import StoredBytes, open_stored
 from maskprep.storage.csv_records import RowNumbers, WholeRecords
+from maskprep.storage.encodings import HEAD_BYTES, foreign_encoding, is_utf16
 from maskprep.storage.rows import DocumentRows
 from maskprep.storage.tables import table_rows
-from maskprep.storage.text import LONGEST_WHOLE_BYTES, foreign_encoding, is_utf16
+from maskprep.storage.text import LONGEST_WHOLE_BYTES
 
 _HEADER = 1
 """Records before the first row."""
@@ -50,7 +51,7 @@ def read_csv(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
 
 def _refuse_utf16(block: Block) -> None:
     with _open_stored(block) as stored:
-        head = stored.read(2)
+        head = stored.read(HEAD_BYTES)
     if is_utf16(head):
         raise foreign_encoding(block.source.shown_name)
 

@@ -18,6 +18,7 @@ from maskprep.errors import CorpusError
 from maskprep.kernels import documents as scan
 from maskprep.storage.blocks import Block
 from maskprep.storage.compression import unreadable
+from maskprep.storage.encodings import HEAD_BYTES, foreign_encoding, is_utf16
 
 PIECE_BYTES = 4 * 2**20
 """A longer document goes on in the next row."""
@@ -28,7 +29,6 @@ A longer one is an invalid document.
 """
 MAX_ROWS = 16_384
 UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = b" \t\r\v\f"
 _BACKWARD_BYTES = 256
 
@@ -56,11 +56,11 @@ class BlockFile:
             self._file.close()
             raise self._changed()
         self.end = self.offset + num_bytes
-        head = b"" if self.offset else self.read_at(0, len(UTF8_BOM))
+        head = b"" if self.offset else self.read_at(0, HEAD_BYTES)
         if is_utf16(head):
             self._file.close()
             raise foreign_encoding(self._shown_name)
-        self.origin = len(UTF8_BOM) if head == UTF8_BOM else self.offset
+        self.origin = len(UTF8_BOM) if head.startswith(UTF8_BOM) else self.offset
 
     def __enter__(self) -> Self:
         return self
@@ -111,19 +111,6 @@ class BlockFile:
             f"{self._shown_name}: the file changed during the run. Run again when nothing writes "
             f"to the corpus any more."
         )
-
-
-def is_utf16(head: bytes) -> bool:
-    """Tell the one foreign encoding that announces itself."""
-    return head.startswith(_UTF16_BOMS)
-
-
-def foreign_encoding(shown_name: str) -> CorpusError:
-    """Name the remedy for UTF-16."""
-    return CorpusError(
-        f"{shown_name}: this is UTF-16, expected UTF-8. Convert it: "
-        f"iconv -f UTF-16 -t UTF-8 {shown_name} > converted.txt"
-    )
 
 
 @dataclass(frozen=True)

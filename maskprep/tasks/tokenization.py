@@ -19,6 +19,7 @@ from maskprep.stages.tokenization import (
     tokenize_documents,
 )
 from maskprep.storage.blocks import Block, plan_blocks
+from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rejects import MOST_LISTED, RejectList
 from maskprep.storage.rows import ReadCounts
@@ -145,7 +146,8 @@ def tokenize_blocks(task: TokenizationTask) -> Receipt:
         for batch in first_documents(raw, task.corpus.limit)
     )
     parts = assemble_parts(tokenized, counts, without_tokens=without_tokens)
-    written = task.destination.write(parts)
+    with unchanging([block.source for block in task.blocks]):
+        written = task.destination.write(parts)
     rejects = list_rejects(task.blocks, task.corpus, read.rejects, without_tokens)
     for block in task.blocks:
         if block.spooled is not None:

@@ -14,6 +14,7 @@ from maskprep.errors import ConfigError
 from maskprep.stages.training import TrainedTokenizer, train_tokenizer
 from maskprep.storage.atomic import machine_errors, sync_folder
 from maskprep.storage.blocks import plan_blocks
+from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
 from maskprep.tasks.plan import Run
@@ -74,9 +75,10 @@ def _documents(text: CorpusText, run: Run, read: ReadCounts) -> Iterator[pa.Reco
     blocks_folder = run.scratch / "blocks"
     blocks_folder.mkdir(parents=True, exist_ok=True)
     for blocks in plan_blocks(text.sources, text.config, blocks_folder, text.streamed):
-        for batch in read_documents(blocks, text.config, read):
-            run.progress.advance(batch.column("text").nbytes)
-            yield batch
+        with unchanging([block.source for block in blocks]):
+            for batch in read_documents(blocks, text.config, read):
+                run.progress.advance(batch.column("text").nbytes)
+                yield batch
         for block in blocks:
             if block.spooled is not None:
                 Path(block.spooled).unlink(missing_ok=True)
