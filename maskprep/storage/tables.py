@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from maskprep.errors import ConfigError, CorpusError
-from maskprep.storage.blocks import Block, damaged_parquet, missing_column
-from maskprep.storage.compression import open_stored, unreadable
+from maskprep.storage.blocks import Block, missing_column, parquet_errors
+from maskprep.storage.compression import open_stored
 from maskprep.storage.parquet_pages import Pages, page_sizes
 from maskprep.storage.rows import Array, DocumentRows
 from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES
@@ -42,14 +42,8 @@ def read_parquet(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
     path = block.spooled or str(source.path)
     with open_stored(path, None if block.spooled else source.num_bytes):
         pass
-    try:
+    with parquet_errors(source):
         yield from _row_groups(path, block, rows)
-    except pa.ArrowException as error:
-        raise damaged_parquet(source, error) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise unreadable(path, error) from error
-        raise damaged_parquet(source, error) from error
 
 
 def _columns(path: str, rows: DocumentRows) -> list[str]:
@@ -162,7 +156,9 @@ def table_rows(
             return f"{source.shown_name}, row {places[row] + 1}", byte + 1
 
         part = _as_bytes(texts.slice(first, stop - first))
-        names = None if ids is None else _as_names(ids.slice(first, stop - first), rows)
+        names = None
+        if ids is not None:
+            names = _as_names(ids.slice(first, stop - first), rows, int(places[0]))
         yield from rows.column_batches(part, places, names, locate)
 
 
@@ -211,13 +207,40 @@ def _as_bytes(texts: Array) -> Array:
     return _plain(texts)
 
 
-def _as_names(values: Array, rows: DocumentRows) -> Array:
+def _as_names(values: Array, rows: DocumentRows, position: int) -> Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     try:
-        return pc.fill_null(values.cast(pa.string()), "")
+        return _sound_names(pc.fill_null(_as_strings(values), ""), rows, position)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ConfigError(
             f"{rows.source.shown_name}: column {rows.config.id_column!r} ({values.type}) cannot "
             f"be written as text. Name another one with --id-column."
         ) from error
+
+
+def _as_strings(values: Array) -> Array:
+    """Return the values as strings; those of bytes may hold invalid UTF-8."""
+    if pa.types.is_string(values.type):
+        return values
+    if any(is_kind(values.type) for is_kind in _TEXT_KINDS):
+        as_bytes = values.cast(pa.binary())
+        return pa.Array.from_buffers(
+            pa.string(), len(as_bytes), as_bytes.buffers(), offset=as_bytes.offset
+        )
+    return values.cast(pa.string())
+
+
+def _sound_names(names: Array, rows: DocumentRows, position: int) -> Array:
+    try:
+        names.validate(full=True)
+    except pa.ArrowInvalid as error:
+        if rows.config.on_invalid == "error":
+            raise CorpusError(
+                f"{rows.source.shown_name}: column {rows.config.id_column!r} holds invalid UTF-8 "
+                f"from row {position + 1} on. Convert it, or put U+FFFD in with --on-invalid "
+                f"replace."
+            ) from error
+        mended = [data.decode(errors="replace") for data in names.cast(pa.binary()).to_pylist()]
+        return pa.array(mended, pa.string())
+    return names
