@@ -24,9 +24,9 @@ def find_documents(data: bytes, separator: str, first: int = 0) -> list[tuple[in
     return [(position, b"\n".join(lines).strip()) for position, lines in documents]
 
 
-def find_records(data: str, delimiter: str) -> list[int]:
-    """Return one past each line break that ends a record of CSV."""
-    ends, is_quoted, begins = [], False, True
+def find_records(data: str, delimiter: str) -> list[tuple[int, int]]:
+    """Return one past each line break that ends a record of CSV, and its number of fields."""
+    records, is_quoted, begins, fields = [], False, True, 1
     place = 0
     while place < len(data):
         character, place = data[place], place + 1
@@ -38,9 +38,11 @@ def find_records(data: str, delimiter: str) -> list[int]:
             continue
         is_quoted = begins and character == '"'
         begins = character in ("\r", "\n", delimiter)
+        fields += not is_quoted and character == delimiter
         if character in "\r\n":
-            ends.append(place)
-    return ends
+            records.append((place, fields))
+            fields = 1
+    return records
 
 
 # Random numbers: streams as in maskprep.kernels.counter_rng.

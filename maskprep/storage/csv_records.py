@@ -1,14 +1,16 @@
-"""The records of a CSV file, without those that are too long to be held."""
+"""The records of a CSV file, without those that cannot be read."""
 
-from bisect import insort
 from collections import deque
 from collections.abc import Callable
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.records import NEXT, find_records
+from maskprep.kernels.records import DELIMITERS, NEXT, find_records
 from maskprep.storage.compression import CHUNK_BYTES
+
+Fault = Literal["too_long", "invalid_csv"]
 
 _MOST_RECORDS = 16_384
 
@@ -23,7 +25,9 @@ class WholeRecords:
         read: Callable[[int], bytes],
         delimiter: str,
         longest: int,
-        refuse: Callable[[int], None],
+        refuse: Callable[[int, Fault], None],
+        *,
+        equal_widths: bool,
     ) -> None:
         """Prepare to read.
 
@@ -31,14 +35,17 @@ class WholeRecords:
             read: returns up to so many bytes, none at the end.
             delimiter: between fields.
             longest: bytes of a record.
-            refuse: told the number of a longer record, from 0 on, empty lines left out.
+            refuse: told the number of a record that is left out, from 0 on without empty lines.
+            equal_widths: leave out records with another number of fields than the first one.
         """
         self._read = read
         self._delimiter = ord(delimiter)
         self._longest = longest
         self._refuse = refuse
-        self._state = np.zeros(2, np.int64)
-        self._ends = np.empty(_MOST_RECORDS, np.int64)
+        self._equal_widths = equal_widths
+        self._width = 0
+        self._state = np.zeros(3, np.int64)
+        self._records = np.empty((_MOST_RECORDS, 2), np.int64)
         self._ready: deque[bytes] = deque()
         self._num_ready = 0
         self._open: list[bytes] = []
@@ -60,7 +67,8 @@ class WholeRecords:
                 self._take(data)
             else:
                 self._at_end = True
-                self._release()
+                if self._open:
+                    self._finish(b"", int(self._state[DELIMITERS]) + 1)
         parts, wanted = [], size
         while self._ready and wanted:
             part = self._ready.popleft()
@@ -76,23 +84,45 @@ class WholeRecords:
         view = np.frombuffer(data, np.uint8)
         self._state[NEXT] = begin = 0
         while True:
-            found = find_records(view, self._delimiter, self._state, self._ends)
+            found = find_records(view, self._delimiter, self._state, self._records)
             if found:
-                ends = self._ends[:found]
-                self._finish(data[begin : ends[0]])
-                # A record of one byte is a line break alone.
-                self._num_records += int(np.count_nonzero(np.diff(ends) > 1))
-                begin = int(ends[-1])
-                self._emit(data[ends[0] : begin])
+                end, width = self._records[0].tolist()
+                self._finish(data[begin:end], width)
+                self._pass_on(data, self._records[:found])
+                begin = int(self._records[found - 1, 0])
             if found < _MOST_RECORDS:
                 self._extend(data[begin:])
                 return
 
-    def _finish(self, last: bytes) -> None:
+    def _pass_on(self, data: bytes, records: NDArray[np.int64]) -> None:
+        """Emit the records behind the first one, which lie in `data` as a whole."""
+        starts, ends = records[:-1, 0], records[1:, 0]
+        # A record of one byte is a line break alone.
+        visible = ends - starts > 1
+        if self._equal_widths and self._width == 0 and visible.any():
+            self._width = int(records[1:, 1][visible][0])
+        numbers = self._num_records + np.cumsum(visible) - 1
+        self._num_records += int(np.count_nonzero(visible))
+        begin = int(records[0, 0])
+        if self._equal_widths:
+            for row in np.flatnonzero(visible & (records[1:, 1] != self._width)).tolist():
+                self._refuse(int(numbers[row]), "invalid_csv")
+                self._emit(data[begin : starts[row]])
+                begin = int(ends[row])
+        self._emit(data[begin : records[-1, 0]])
+
+    def _finish(self, last: bytes, width: int) -> None:
         """End the open record."""
         is_empty = not self._open and not self._is_refused and len(last) == 1
         self._extend(last)
-        self._release()
+        if not is_empty and not self._is_refused and self._equal_widths:
+            self._width = self._width or width
+            if width != self._width:
+                self._refuse(self._num_records, "invalid_csv")
+                self._open = []
+        for part in self._open:
+            self._emit(part)
+        self._open, self._num_open = [], 0
         self._is_refused = False
         self._num_records += not is_empty
 
@@ -104,53 +134,34 @@ class WholeRecords:
         if self._num_open > self._longest:
             self._open, self._num_open = [], 0
             self._is_refused = True
-            self._refuse(self._num_records)
-
-    def _release(self) -> None:
-        for part in self._open:
-            self._emit(part)
-        self._open, self._num_open = [], 0
+            self._refuse(self._num_records, "too_long")
 
     def _emit(self, data: bytes) -> None:
-        self._ready.append(data)
-        self._num_ready += len(data)
+        if data:
+            self._ready.append(data)
+            self._num_ready += len(data)
 
 
 class RowNumbers:
-    """Numbers of rows, from 0 on, in a file of which some are left out."""
+    """Numbers of rows, from 0 on, in a file of which pyarrow does not see some."""
 
     def __init__(self) -> None:
         """Begin at the first row."""
-        self._next = 0
-        self._left_out: list[int] = []
-        self._never_seen: list[int] = []
-
-    @property
-    def next(self) -> int:
+        self.next = 0
         """The number of the row after those that were numbered."""
-        return self._next
+        self._left_out: deque[int] = deque()
 
-    def refuse(self, row: int) -> None:
-        """Leave out a row that pyarrow never sees."""
-        self._never_seen.append(row)
-        insort(self._left_out, row)
-
-    def leave_out(self, seen: int) -> int:
-        """Leave out a row by its number among those that pyarrow sees; return its own."""
-        row = int(_numbers(np.array([seen]), self._never_seen)[0])
-        insort(self._left_out, row)
-        return row
+    def leave_out(self, row: int) -> None:
+        """Leave out a row; they come in ascending order."""
+        self._left_out.append(row)
 
     def number(self, num_rows: int) -> NDArray[np.int64]:
         """Return the numbers of the next rows that are not left out: int64 [rows]."""
-        rows = _numbers(self._next + np.arange(num_rows), self._left_out)
+        gaps = np.array(self._left_out, np.int64) - np.arange(len(self._left_out))
+        rows = self.next + np.arange(num_rows)
+        rows += np.searchsorted(gaps, rows, side="right")
         if num_rows:
-            self._next = int(rows[-1]) + 1
-        while self._left_out and self._left_out[0] <= self._next:
-            self._next = max(self._next, self._left_out.pop(0) + 1)
+            self.next = int(rows[-1]) + 1
+        while self._left_out and self._left_out[0] <= self.next:
+            self.next = max(self.next, self._left_out.popleft() + 1)
         return rows
-
-
-def _numbers(places: NDArray[np.int64], left_out: list[int]) -> NDArray[np.int64]:
-    gaps = np.array(left_out, np.int64) - np.arange(len(left_out))
-    return places + np.searchsorted(gaps, places, side="right")

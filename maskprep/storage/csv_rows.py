@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import PurePosixPath
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.csv
@@ -11,7 +11,7 @@ import pyarrow.csv
 from maskprep.errors import ConfigError, CorpusError
 from maskprep.storage.blocks import Block, missing_column
 from maskprep.storage.compression import StoredBytes, open_stored
-from maskprep.storage.csv_records import RowNumbers, WholeRecords
+from maskprep.storage.csv_records import Fault, RowNumbers, WholeRecords
 from maskprep.storage.encodings import HEAD_BYTES, foreign_encoding, is_utf16
 from maskprep.storage.rows import DocumentRows
 from maskprep.storage.tables import table_rows
@@ -66,34 +66,35 @@ def _open_stored(block: Block) -> StoredBytes:
 def _open_csv(
     block: Block, rows: DocumentRows, columns: list[str] | None, numbers: RowNumbers
 ) -> Iterator[Any]:
-    def handle(row: pyarrow.csv.InvalidRow) -> Literal["skip", "error"]:
-        if rows.config.on_invalid == "error":
-            return "error"
-        rows.drop("invalid_csv", numbers.leave_out(row.number - 1 - _HEADER))
-        return "skip"
-
-    def refuse(record: int) -> None:
+    def refuse(record: int, fault: Fault) -> None:
         row = record - _HEADER
         if row < 0:
             raise CorpusError(
                 f"{block.source.shown_name}: the first row, which names the columns, is longer "
                 f"than {LONGEST_WHOLE_BYTES:,} bytes. Mend the file, or set --format."
             )
-        what = "the row, or what an unclosed quote makes of the rest,"
-        rows.refuse_long(row, what, lambda: f"{block.source.shown_name}, row {row + 1}")
-        numbers.refuse(row)
+        numbers.leave_out(row)
+        if fault == "too_long":
+            what = "the row, or what an unclosed quote makes of the rest,"
+            rows.refuse_long(row, what, lambda: f"{block.source.shown_name}, row {row + 1}")
+        else:
+            rows.drop(fault, row)
 
     delimiter = "\t" if PurePosixPath(rows.source.name).suffix.lower() == ".tsv" else ","
     types = {name: pa.large_binary() for name in columns or ()}
     with _open_stored(block) as stored:
-        records = WholeRecords(stored.read, delimiter, LONGEST_WHOLE_BYTES, refuse)
+        records = WholeRecords(
+            stored.read,
+            delimiter,
+            LONGEST_WHOLE_BYTES,
+            refuse,
+            equal_widths=rows.config.on_invalid != "error",
+        )
         with pyarrow.csv.open_csv(
             pa.PythonFile(records, mode="r"),
             # A record may lie across two blocks, not across three.
             read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=LONGEST_WHOLE_BYTES),
-            parse_options=pyarrow.csv.ParseOptions(
-                delimiter=delimiter, newlines_in_values=True, invalid_row_handler=handle
-            ),
+            parse_options=pyarrow.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pyarrow.csv.ConvertOptions(
                 check_utf8=False, include_columns=columns, column_types=types
             ),
@@ -102,8 +103,14 @@ def _open_csv(
 
 
 def _missing_csv_column(block: Block, rows: DocumentRows, columns: list[str]) -> ConfigError:
-    with _open_csv(block, rows, None, RowNumbers()) as reader:
-        names = reader.schema.names
+    try:
+        with _open_csv(block, rows, None, RowNumbers()) as reader:
+            names = reader.schema.names
+    except (UnicodeDecodeError, pa.ArrowInvalid) as error:
+        raise CorpusError(
+            f"{block.source.shown_name}: the first row, which names the columns, is no UTF-8 or no "
+            f"CSV. Convert the file to UTF-8, or set --format if it is something else."
+        ) from error
     missing = next(name for name in columns if name not in names)
     option = "--text-column" if missing == rows.config.text_column else "--id-column"
     return missing_column(block.source, missing, names, option)

@@ -145,7 +145,7 @@ def test_a_bomb_of_equal_texts_is_read_in_bounded_memory(tokenize, tmp_path):
     assert result.exit_code == 0, result.output
     manifest = json.loads((tmp_path / "documents" / "manifest.json").read_text())
     assert manifest["totals"]["text_bytes"] == 200 * (5 * 2**17)
-    assert pa.default_memory_pool().max_memory() < max(before, 2**27)
+    assert pa.default_memory_pool().max_memory() <= max(before, 2**27)
 
 
 @pytest.mark.parametrize(
@@ -178,8 +178,9 @@ def test_a_surrogate_is_invalid_text_of_one_row(tokenize, tmp_path, name):
         (b"text,n\na,1,2\n", 1, "unreadable CSV behind row 0 (CSV parse error: Row #2: Expected 2"),
         (b"body\na\n", 2, "no column 'text' (found: body)"),
         ("text\na\n".encode("utf-16"), 1, "this is UTF-16"),
+        (b"\xfftext\na\n", 1, "the first row, which names the columns, is no UTF-8 or no CSV"),
     ],
-    ids=["width", "column", "UTF-16"],
+    ids=["width", "column", "UTF-16", "names of invalid bytes"],
 )
 def test_a_bad_csv_file_is_named(tokenize, tmp_path, data, exit_code, message):
     (tmp_path / "a.csv").write_bytes(data)
