@@ -6,6 +6,7 @@ coverage of our Python code guides the changes; else hypothesis draws them.
 """
 
 import argparse
+import contextlib
 import importlib.util
 import os
 import resource
@@ -16,7 +17,15 @@ import tempfile
 import time
 from pathlib import Path
 
-from tests.fuzz.targets import SEEDS, TARGETS
+if importlib.util.find_spec("atheris"):
+    import atheris
+
+    # Kernels are compiled from their bytecode, which must stay as it is.
+    watched = atheris.instrument_imports(include=["maskprep"], exclude=["maskprep.kernels"])
+else:
+    atheris, watched = None, contextlib.nullcontext()
+with watched:
+    from tests.fuzz.targets import SEEDS, TARGETS
 
 MOST_BYTES = 8 * 2**30
 """Of address space; what a reader needs is far below."""
@@ -34,21 +43,19 @@ def run_target(name, seconds, kept):
         TARGETS[name](data)
         signal.alarm(0)
 
-    if importlib.util.find_spec("atheris"):
+    if atheris:
         run_with_atheris(name, seconds, once)
     else:
         run_with_hypothesis(name, seconds, once)
 
 
 def run_with_atheris(name, seconds, once):
-    import atheris
-
     with tempfile.TemporaryDirectory() as corpus:
         for number, data in enumerate(SEEDS[name]):
             Path(corpus, str(number)).write_bytes(data)
-        atheris.instrument_all()
         limits = [f"-max_total_time={max(int(seconds), 1)}", "-rss_limit_mb=0", "-verbosity=0"]
-        atheris.Setup([sys.argv[0], *limits, corpus], once)
+        place = f"-artifact_prefix={tempfile.gettempdir()}/"
+        atheris.Setup([sys.argv[0], *limits, place, corpus], once)
         atheris.Fuzz()
 
 
