@@ -24,6 +24,27 @@ def find_documents(data: bytes, separator: str, first: int = 0) -> list[tuple[in
     return [(position, b"\n".join(lines).strip()) for position, lines in documents]
 
 
+def find_records(data: str, delimiter: str) -> list[tuple[int, int]]:
+    """Return one past each line break that ends a record of CSV, and its number of fields."""
+    records, is_quoted, begins, fields = [], False, True, 1
+    place = 0
+    while place < len(data):
+        character, place = data[place], place + 1
+        if is_quoted:
+            if character == '"' and data[place : place + 1] == '"':
+                place += 1
+            elif character == '"':
+                is_quoted = begins = False
+            continue
+        is_quoted = begins and character == '"'
+        begins = character in ("\r", "\n", delimiter)
+        fields += not is_quoted and character == delimiter
+        if character in "\r\n":
+            records.append((place, fields))
+            fields = 1
+    return records
+
+
 # Random numbers: streams as in maskprep.kernels.counter_rng.
 
 EXAMPLE, PAIR, SHUFFLE, SELECT, CORRUPT = 2, 3, 4, 5, 6

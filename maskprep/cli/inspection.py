@@ -17,7 +17,7 @@ from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.measurement import RowCounts, measure_rows, measured_columns
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.shards import open_shard, read_shard
-from maskprep.storage.sources import PARQUET_MAGIC
+from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
 
 MEASURED_TOKENS = 2**26

@@ -17,6 +17,7 @@ from maskprep.cli.standard_streams import printable
 
 if TYPE_CHECKING:
     from maskprep.config import TrainingConfig
+    from maskprep.storage.rows import ReadCounts
     from maskprep.tasks.running import Summary
     from maskprep.tasks.training import TrainingSummary
 
@@ -27,6 +28,7 @@ _PLAIN_WIDTH = 10_000
 
 DROPPED_MEANINGS = {
     "invalid_utf8": "documents with invalid UTF-8",
+    "too_long": "documents too long to be held",
     "null_text": "rows without text",
     "empty_text": "rows of white space",
     "documents_without_tokens": "documents without a token",
@@ -37,6 +39,7 @@ DROPPED_MEANINGS = {
 }
 CHANGED_MEANINGS = {
     "invalid_characters_replaced": "documents with invalid UTF-8 replaced",
+    "line_cut": "documents with a line over 4 MiB, encoded in pieces",
     "words_cut": "words over 16 tokens cut",
     "special_tokens_in_text": "special tokens spelt in the text",
     "sentences_cut": "sentences cut to fit a pair",
@@ -139,12 +142,17 @@ def report_training(
         ("unknown", f"{trained.unknown_share:.4%} of the text's tokens"),
         *_nonzero("dropped", summary.read.dropped, DROPPED_MEANINGS),
         *_nonzero("dropped", {"rare_words": trained.num_forgotten}, DROPPED_MEANINGS),
+        *_nonzero("changed", _changed(summary.read), CHANGED_MEANINGS),
         *_ignored(summary.text.ignored),
     ]
     print_lines(console, f"train wrote {summary.output} ({config.model})", lines)
     if trained.vocab_size < config.vocab_size:
         hint = f"the text gave {trained.vocab_size:,} tokens of the {config.vocab_size:,} asked for"
         console.print(Text(f"hint: {hint}; a larger corpus or a smaller --vocab-size.", "yellow"))
+
+
+def _changed(read: "ReadCounts") -> dict[str, int]:
+    return {"invalid_characters_replaced": read.replaced, "line_cut": read.lines_cut}
 
 
 def _text_read(num_documents: int, num_bytes: int) -> str:

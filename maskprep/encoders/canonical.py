@@ -1,15 +1,18 @@
 """One text for one tokenizer: checked, and written alike whatever form it was read from."""
 
 import json
+import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import tokenizers
 
 from maskprep.encoders.files import parse_json
-from maskprep.encoders.vocabularies import guarded
+from maskprep.encoders.vocabularies import guarded, quiet_panics
 from maskprep.errors import TokenizerError
 
+MOST_GROWTH = 100
+"""Published normalizers make three bytes of a space, at most."""
 MAX_IDS = 2**26
 """Arrays over all ids must fit in memory; the largest published vocabularies have 2^20 tokens."""
 
@@ -26,10 +29,39 @@ def read_tokenizer(text: str, origin: str) -> tuple[tokenizers.Tokenizer, Any]:
             f"{origin} is a bare vocabulary. Name it vocab.json, with merges.txt beside it, or "
             f"export the tokenizer as tokenizer.json."
         )
-    backend = guarded(origin, lambda: tokenizers.Tokenizer.from_str(text))
+    with quiet_panics():
+        backend = guarded(origin, lambda: tokenizers.Tokenizer.from_str(text))
+    growth = _growth(fields.get("normalizer"))
+    if growth > MOST_GROWTH:
+        raise TokenizerError(
+            f"{origin} has a normalizer that can make {growth:,.0f} bytes of one; expected at most "
+            f"{MOST_GROWTH}. Take Replace steps out of it, or choose another tokenizer."
+        )
+    normalizer = backend.normalizer
+    if normalizer is not None:
+        # Some damage shows only in use: better here than in the middle of a run.
+        with quiet_panics():
+            guarded(origin, lambda: normalizer.normalize_str("A word."))
     backend.no_truncation()
     backend.no_padding()
     return backend, fields["model"].get("vocab")
+
+
+def _growth(normalizer: Any) -> float:  # noqa: ANN401 - any JSON value
+    """Return how many times as long a text can become by what a normalizer puts in."""
+    if not isinstance(normalizer, dict):
+        return 1.0
+    steps = normalizer.get("normalizers")
+    if isinstance(steps, list):
+        return math.prod(_growth(step) for step in steps)
+    put_in = len(str(normalizer.get("content", "")).encode())
+    if normalizer.get("type") != "Replace":
+        return 1.0
+    pattern = normalizer.get("pattern")
+    found = pattern.get("String") if isinstance(pattern, dict) else None
+    if found is None:  # A regular expression may match nothing, between any two characters.
+        return 1.0 + put_in
+    return max(1.0, put_in / max(len(str(found).encode()), 1))
 
 
 def checked_vocabulary(backend: tokenizers.Tokenizer, origin: str) -> dict[str, int]:

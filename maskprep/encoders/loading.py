@@ -23,7 +23,12 @@ from maskprep.encoders.canonical import canonical_json, checked_vocabulary, read
 from maskprep.encoders.files import TokenizerFiles, find_tokenizer_files, read_json, read_text
 from maskprep.encoders.roles import WELL_KNOWN, resolve_roles, saved_roles
 from maskprep.encoders.templates import PairTemplate, bert_template, probe_template
-from maskprep.encoders.vocabularies import add_saved_tokens, guarded, vocabulary_tokenizer
+from maskprep.encoders.vocabularies import (
+    add_saved_tokens,
+    guarded,
+    quiet_panics,
+    vocabulary_tokenizer,
+)
 from maskprep.errors import TokenizerError
 
 _PLACEHOLDER = re.compile(r"\[unused\d+\]|<unused_?\d+>|madeupword\d{4}")
@@ -148,7 +153,8 @@ class Tokenizer:
         Raises:
             TokenizerError: it puts none, and no cls and sep token is known.
         """
-        template = guarded(self.origin, lambda: probe_template(self.backend))
+        with quiet_panics():
+            template = guarded(self.origin, lambda: probe_template(self.backend))
         if template is not None and template.between.size:
             return template
         if "cls" in self.roles and "sep" in self.roles:

@@ -1,7 +1,9 @@
 """Tokenizers from bare vocabularies: BERT's vocab.txt, GPT-2's vocab.json and merges.txt."""
 
+import os
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -38,6 +40,24 @@ def guarded(origin: str, call: Callable[[], R]) -> R:
             f"{origin} is no tokenizer that the tokenizers library {tokenizers.__version__} can "
             f"use: {reason}. Export it again, or choose another one."
         ) from error
+
+
+@contextmanager
+def quiet_panics() -> Iterator[None]:
+    """Keep what Rust itself says of a panic off standard error, for the moment of a call."""
+    try:
+        kept = os.dup(2)
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+    except OSError:  # There is no standard error.
+        yield
+        return
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)
 
 
 def vocabulary_tokenizer(
@@ -127,7 +147,8 @@ def _byte_level_tokenizer(
             f"{_BYTE_SPACE!r}). Export the tokenizer as tokenizer.json."
         )
     prefixed = bool(config.get("add_prefix_space", False))
-    model = guarded(str(path), lambda: models.BPE(vocab, merges))
+    with quiet_panics():
+        model = guarded(str(path), lambda: models.BPE(vocab, merges))
     backend = tokenizers.Tokenizer(model)
     backend.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=prefixed)
     backend.decoder = decoders.ByteLevel()

@@ -22,6 +22,7 @@ def assemble_parts(
     batches: Iterable[pa.RecordBatch],
     counts: TokenizationCounts,
     max_tokens: int = MAX_PART_TOKENS,
+    without_tokens: list[int] | None = None,
 ) -> Iterator[pa.RecordBatch]:
     """Join the rows of each document, and cut documents that are too long for a row.
 
@@ -33,6 +34,7 @@ def assemble_parts(
         counts: documents without tokens are dropped and added here.
         max_tokens: of a row. A longer document goes on in the next rows as part 1, 2, ..., cut
             between sentences, or inside a sentence that is longer itself.
+        without_tokens: receives the ids of documents without tokens.
     """
     held: pa.RecordBatch | None = None
     num_parts = 0
@@ -40,17 +42,17 @@ def assemble_parts(
         if not batch.num_rows:
             continue
         if held is not None and batch.column("document_part")[0].as_py() == 0:
-            yield from _with_tokens(held, counts)
+            yield from _with_tokens(held, counts, without_tokens)
             held, num_parts = None, 0
         rows = batch if held is None else _concatenated(held, batch)
         parts = _cut_rows(rows, num_parts, max_tokens)
         # The last document may go on: its last part waits for the next batch.
         done = parts.num_rows - 1
-        yield from _with_tokens(parts.slice(0, done), counts)
+        yield from _with_tokens(parts.slice(0, done), counts, without_tokens)
         held = parts.slice(done)
         num_parts = held.column("document_part")[0].as_py()
     if held is not None:
-        yield from _with_tokens(held, counts)
+        yield from _with_tokens(held, counts, without_tokens)
 
 
 def _concatenated(held: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -58,10 +60,14 @@ def _concatenated(held: pa.RecordBatch, batch: pa.RecordBatch) -> pa.RecordBatch
     return table.to_batches()[0]
 
 
-def _with_tokens(rows: pa.RecordBatch, counts: TokenizationCounts) -> Iterator[pa.RecordBatch]:
+def _with_tokens(
+    rows: pa.RecordBatch, counts: TokenizationCounts, without_tokens: list[int] | None
+) -> Iterator[pa.RecordBatch]:
     """Yield the rows without the documents that have no tokens."""
     has_tokens = np.diff(numpy_array(rows.column("input_ids").offsets)) > 0
     counts.documents_without_tokens += int(np.count_nonzero(~has_tokens))
+    if without_tokens is not None:
+        without_tokens.extend(numpy_array(rows.column("document_id"))[~has_tokens].tolist())
     kept = rows if has_tokens.all() else rows.filter(arrow_array(has_tokens))
     if kept.num_rows:
         yield kept

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.list_columns import flat_values
+from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
 
 _OF_TOKENS = (
@@ -131,7 +131,7 @@ class RowChecker:
         """Check the columns that have one value for each row."""
         first_row, note = self.totals.rows, self.faults.note
         columns = {
-            one: batch.column(one).to_numpy()
+            one: numpy_array(batch.column(one))
             for one in (*_NOT_NEGATIVE, "next_sentence_label", "epoch")
             if one in batch.schema.names
         }

@@ -6,9 +6,9 @@ only be read from front to back is decompressed here and laid out as one spool f
 """
 
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -127,7 +127,8 @@ def _spooled_blocks(
         for spool in cut_stream(chunks, separator, _step(source, config), stem):
             block = Block(named, spool.start, spool.stop, str(spool.path), spool.offset, spool.line)
             if source.format == "parquet":
-                num_groups = _open_parquet(source, str(spool.path)).num_row_groups
+                with parquet_errors(source):
+                    num_groups = pq.read_metadata(str(spool.path)).num_row_groups
                 block = replace(block, start=0, stop=num_groups)
             yield block, spool.stop - spool.start
         if source.path is not None and stored.num_bytes != source.num_bytes:
@@ -145,19 +146,25 @@ def _open(source: Source) -> StoredBytes:
     return open_stored(source.path, source.num_bytes)
 
 
-def _open_parquet(source: Source, path: str) -> Any:  # noqa: ANN401 - pyarrow is partly typed
+@contextmanager
+def parquet_errors(source: Source) -> Iterator[None]:
+    """Turn whatever pyarrow raises at a damaged file into one error.
+
+    Raises:
+        CorpusError: the file is damaged or vanished.
+        MachineError: the system cannot read it.
+    """
     try:
-        return pq.read_metadata(path)
-    except pa.ArrowException as error:
-        raise damaged_parquet(source, error) from error
+        yield
+    except (pa.ArrowException, UnicodeDecodeError, OverflowError) as error:
+        raise _damaged_parquet(source, error) from error
     except OSError as error:
         if error.errno is None:
-            raise damaged_parquet(source, error) from error
+            raise _damaged_parquet(source, error) from error
         raise unreadable(source.shown_name, error) from error
 
 
-def damaged_parquet(source: Source, error: Exception) -> CorpusError:
-    """Say that a Parquet file cannot be read."""
+def _damaged_parquet(source: Source, error: Exception) -> CorpusError:
     reason = str(error).splitlines()[0].rstrip(".") if str(error) else "no reason given"
     return CorpusError(
         f"{source.shown_name}: damaged Parquet file, or none at all ({reason}). Write it again, "
@@ -177,11 +184,12 @@ def missing_column(
 
 
 def _row_group_blocks(source: Source, config: CorpusConfig) -> Iterator[tuple[Block, int]]:
-    metadata = _open_parquet(source, str(source.path))
-    names = metadata.schema.to_arrow_schema().names
-    if config.text_column not in names:
-        raise missing_column(source, config.text_column, names)
-    paths = [metadata.schema.column(c).path for c in range(metadata.num_columns)]
+    with parquet_errors(source):
+        metadata = pq.read_metadata(str(source.path))
+        names = metadata.schema.to_arrow_schema().names
+        if config.text_column not in names:
+            raise missing_column(source, config.text_column, names)
+        paths = [metadata.schema.column(c).path for c in range(metadata.num_columns)]
     text = paths.index(config.text_column) if config.text_column in paths else 0
     start = num_bytes = 0
     for group in range(metadata.num_row_groups):

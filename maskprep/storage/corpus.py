@@ -1,6 +1,6 @@
 """From blocks of the corpus to batches of raw documents."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -11,13 +11,19 @@ from maskprep.config import CorpusConfig
 from maskprep.errors import ConfigError
 from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
 from maskprep.storage.blocks import Block
+from maskprep.storage.csv_rows import read_csv
 from maskprep.storage.cutting import SEPARATORS
 from maskprep.storage.json_lines import read_json_lines
+from maskprep.storage.rejects import Reject, RejectList
 from maskprep.storage.rows import DocumentRows, ReadCounts, raw_schema
-from maskprep.storage.tables import read_csv, read_parquet
-from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, BlockFile, TextWindows
-
-UNBOUNDED = 2**62
+from maskprep.storage.tables import read_parquet
+from maskprep.storage.text import (
+    LONGEST_WHOLE_BYTES,
+    MAX_ROWS,
+    PIECE_BYTES,
+    BlockFile,
+    TextWindows,
+)
 
 
 def read_documents(
@@ -38,7 +44,7 @@ def read_documents(
         blocks: of one task.
         config: how documents are cut and read; `limit` is the caller's.
         counts: what was read is added here.
-        whole_documents: never cut a document; memory then grows with the longest one.
+        whole_documents: never cut a document; one over 16 MiB is an invalid document.
 
     Raises:
         CorpusError: the text is damaged, changed, or invalid (see --on-invalid).
@@ -90,15 +96,15 @@ def _read_text(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
     with BlockFile(block) as file:
 
         def is_sound(position: int) -> bool:
-            return _is_sound(file, block, separator, position, rows.counts)
+            return _may_cut(file, block, separator, position, rows)
 
         windows = TextWindows(
             file,
             block,
             separator,
-            longest_whole=UNBOUNDED if rows.whole else None,
+            longest_whole=LONGEST_WHOLE_BYTES if rows.whole else None,
             # A document of several rows is skipped before its first row is out.
-            may_cut=is_sound if rows.config.on_invalid == "skip" else None,
+            may_cut=is_sound if rows.whole or rows.config.on_invalid == "skip" else None,
         )
         for run in windows.runs():
             starts = run.documents[:, 1]
@@ -110,19 +116,49 @@ def _read_text(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
             positions = run.documents[:, 0]
             continues = np.zeros(len(positions), np.bool_)
             continues[0] = run.continues
+            if run.cuts_line:
+                rows.count_line_cut(int(positions[0]))
             texts, kept = rows.checked(run.texts(), positions, locate)
             yield rows.batch(texts, positions[kept], continues[kept])
 
 
-def _is_sound(
-    file: BlockFile, block: Block, separator: int, position: int, counts: ReadCounts
+def _may_cut(
+    file: BlockFile, block: Block, separator: int, position: int, rows: DocumentRows
 ) -> bool:
-    """Read one long document ahead, and tell whether it is UTF-8 throughout."""
+    """Tell whether a long document may become several rows; it is skipped if not.
+
+    It must not if it is to be whole, nor if it is no UTF-8 throughout: that is read ahead.
+    """
+    if rows.whole:
+        rows.refuse_long(
+            position,
+            "the document",
+            lambda: f"{block.source.shown_name}:{file.line_at(position)[0]}",
+        )
+        return False
     alone = replace(block, start=position, stop=position + 1)
     try:
         for run in TextWindows(file, alone, separator).runs():
             run.texts().cast(pa.large_string())
     except pa.ArrowInvalid:
-        counts.drop("invalid_utf8")
+        rows.drop("invalid_utf8", position)
         return False
     return True
+
+
+def locate_documents(
+    blocks: Sequence[Block], config: CorpusConfig, document_ids: Collection[int]
+) -> list[Reject]:
+    """Find documents by their ids, reading the blocks once more.
+
+    Returns:
+        Their places, in order, as documents without tokens.
+
+    Raises:
+        CorpusError, MachineError: as `read_documents`.
+    """
+    counts = ReadCounts(rejects=RejectList(len(document_ids), document_ids))
+    for _ in read_documents(blocks, config, counts):
+        if len(counts.rejects) >= len(document_ids):
+            break
+    return counts.rejects.first()

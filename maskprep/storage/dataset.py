@@ -3,6 +3,7 @@
 OUT/data/part-00000.parquet ...   shards
 OUT/manifest.json                 written last: a folder with it is complete
 OUT/tokenizer/                    copy of the tokenizer
+OUT/rejects.jsonl                 documents that were skipped, cut or mended, if there are any
 OUT/README.md                     data-set card
 OUT/.work/                        lock, journal, unfinished shards; gone at the end
 """
@@ -17,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
-from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder
+from maskprep.storage.atomic import atomic_file, hash_file, machine_errors, sync_folder
 from maskprep.storage.card import card_text
 from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
@@ -30,7 +31,7 @@ from maskprep.storage.manifest import (
     with_checksum,
 )
 
-_OURS = ("data", "manifest.json", "tokenizer", "README.md", ".work")
+_OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", ".work")
 
 
 class DatasetFolder:
@@ -42,6 +43,7 @@ class DatasetFolder:
         self.tokenizer = path / "tokenizer"
         self.manifest = path / "manifest.json"
         self.card = path / "README.md"
+        self.rejects = path / "rejects.jsonl"
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.staged = self.work / "shards"
@@ -230,6 +232,7 @@ class DatasetFolder:
     def _forget_run(self) -> None:
         self._forget_work()
         shutil.rmtree(self.tokenizer, ignore_errors=True)
+        self.rejects.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
 
@@ -269,8 +272,27 @@ class DatasetFolder:
         with machine_errors(self.path):
             self.manifest.unlink(missing_ok=True)
             self._identity.unlink(missing_ok=True)
+            self.rejects.unlink(missing_ok=True)
             for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
                 shutil.rmtree(folder, ignore_errors=True)
+
+    def stage_rejects(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+        """Write the lines of `rejects.jsonl`, which gets its name when the shards get theirs.
+
+        Returns:
+            How many are `listed`, and the `sha256` of the file: None without any, and no file.
+
+        Raises:
+            MachineError: it cannot be written.
+        """
+        staged = self.work / self.rejects.name
+        if not entries:
+            staged.unlink(missing_ok=True)
+            return {"listed": 0, "sha256": None}
+        with atomic_file(staged) as file:
+            for entry in entries:
+                file.write(json.dumps(entry, ensure_ascii=False).encode() + b"\n")
+        return {"listed": len(entries), "sha256": hash_file(staged)}
 
     def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path]) -> None:
         """Give the shards their final names, and write the manifest last.
@@ -290,6 +312,7 @@ class DatasetFolder:
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
+            self._name_rejects(manifest)
         self.write_card(manifest)
         with atomic_file(self.manifest) as file:
             file.write(to_json(with_checksum(manifest)))
@@ -298,3 +321,10 @@ class DatasetFolder:
         """Write README.md, which tells readers where the shards are."""
         with atomic_file(self.card) as file:
             file.write(card_text(manifest).encode())
+
+    def _name_rejects(self, manifest: Mapping[str, Any]) -> None:
+        staged = self.work / self.rejects.name
+        if not manifest.get("rejects", {}).get("listed"):
+            self.rejects.unlink(missing_ok=True)
+        elif staged.exists():
+            staged.replace(self.rejects)

@@ -13,10 +13,7 @@ from maskprep.kernels import documents as scan
 from maskprep.list_columns import text_array
 from maskprep.storage.blocks import Block, missing_column
 from maskprep.storage.rows import DocumentRows
-from maskprep.storage.text import BlockFile, TextRun, TextWindows
-
-LONGEST_LINE_BYTES = 64 * 2**20
-"""A line must fit into memory to be parsed; a longer one is an invalid document."""
+from maskprep.storage.text import LONGEST_WHOLE_BYTES, BlockFile, TextRun, TextWindows
 
 
 def read_json_lines(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
@@ -32,7 +29,7 @@ def read_json_lines(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch
             file,
             block,
             scan.LINE,
-            longest_whole=LONGEST_LINE_BYTES,
+            longest_whole=LONGEST_WHOLE_BYTES,
             may_cut=lines.refuse_long_line,
         )
         for run in windows.runs():
@@ -50,9 +47,7 @@ class _Lines:
 
     def refuse_long_line(self, position: int) -> bool:
         """Treat a line that is too long to be parsed as invalid."""
-        self._drop(
-            position, f"the line is longer than {LONGEST_LINE_BYTES:,} bytes", "invalid_json"
-        )
+        self._rows.refuse_long(position, "the line", lambda: self._where(position))
         return False
 
     def parse(self, run: TextRun) -> Iterator[pa.RecordBatch]:
@@ -70,6 +65,9 @@ class _Lines:
                 ids.append(_as_name(value.get(self._rows.config.id_column)))
         column = text_array(texts).cast(pa.large_binary())
         names = pa.array(ids, pa.string()) if self._rows.config.id_column is not None else None
+        # Strings of Python can take four times the memory of their bytes.
+        value = None
+        texts.clear()
         places = np.array(positions, np.int64)
 
         def locate(row: int, byte: int) -> tuple[str, int]:
@@ -98,7 +96,7 @@ class _Lines:
                 where = f"{self._rows.source.shown_name}:{number}"
                 raise self._rows.invalid_utf8(where, byte) from error
             if self._rows.config.on_invalid == "skip":
-                self._rows.counts.drop("invalid_utf8")
+                self._rows.drop("invalid_utf8", position)
                 return None
             text = line.decode(errors="replace")
         if self._rows.config.on_invalid == "replace":
@@ -117,13 +115,13 @@ class _Lines:
             if self._is_strict:
                 error = missing_column(self._rows.source, self._column, value)
                 raise type(error)(f"{self._where(position)}: {_behind_name(str(error))}")
-            self._rows.counts.drop("missing_text")
+            self._rows.drop("missing_text", position)
             return False
         text = value[self._column]
         if isinstance(text, str):
             return True
         if text is None:
-            self._rows.counts.drop("null_text")
+            self._rows.drop("null_text", position)
             return False
         reason = f"{self._column!r} is {_kind(text)}, expected a string"
         self._drop(position, reason, "invalid_text")
@@ -135,7 +133,7 @@ class _Lines:
                 f"{self._where(position)}: {reason}. Mend the line, or skip such documents with "
                 f"--on-invalid skip."
             )
-        self._rows.counts.drop(counted_as)
+        self._rows.drop(counted_as, position)
 
     def _where(self, position: int) -> str:
         return f"{self._rows.source.shown_name}:{self._file.line_at(position)[0]}"

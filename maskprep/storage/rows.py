@@ -2,7 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,9 @@ from maskprep.errors import CorpusError
 from maskprep.kernels.identity import hash_positions
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.schema import RAW_DOCUMENTS
+from maskprep.storage.rejects import LINE_CUT, REPLACED, RejectList
 from maskprep.storage.sources import Source
-from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, piece_end
+from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES, piece_end
 
 Array = Any
 """An Arrow array: pyarrow's type information does not follow casts and filters."""
@@ -35,22 +37,18 @@ class ReadCounts:
     """As many as documents: every document is one line."""
     replaced: int = 0
     """Documents in which invalid bytes became U+FFFD."""
+    lines_cut: int = 0
+    """Documents with a line so long that it was cut inside."""
     dropped: dict[str, int] = field(default_factory=dict)
-    """Documents by reason: invalid_utf8, invalid_json, null_text, empty_text, ..."""
+    """Documents by reason: invalid_utf8, invalid_json, too_long, null_text, empty_text, ..."""
+    rejects: RejectList = field(default_factory=RejectList, repr=False)
+    """The first documents that were dropped, replaced or cut."""
 
-    def drop(self, reason: str, num_documents: int = 1) -> None:
-        """Count documents that are left out."""
-        if num_documents:
-            self.dropped[reason] = self.dropped.get(reason, 0) + num_documents
-
-    def add(self, other: "ReadCounts") -> None:
-        """Add what another task has read."""
-        self.documents += other.documents
-        self.text_bytes += other.text_bytes
-        self.lines += other.lines
-        self.replaced += other.replaced
-        for reason, num_documents in sorted(other.dropped.items()):
-            self.drop(reason, num_documents)
+    def numbers(self) -> dict[str, Any]:
+        """Return the counts alone, as JSON has them."""
+        counts = {one.name: getattr(self, one.name) for one in fields(self)}
+        del counts["rejects"]
+        return counts
 
 
 def raw_schema(config: CorpusConfig) -> pa.Schema:
@@ -74,7 +72,7 @@ class DocumentRows:
         self._schema = raw_schema(config)
         digest = hashlib.sha256(source.name.encode()).digest()
         self._name_hash = np.uint64(int.from_bytes(digest[:8], "little"))
-        self._last_replaced = -1
+        self._last_changed = {REPLACED: -1, LINE_CUT: -1}
 
     def batch(
         self,
@@ -102,6 +100,9 @@ class DocumentRows:
             self.counts.lines += int(np.count_nonzero(view == ord("\n")))
         document_ids = np.empty(len(positions), np.int64)
         hash_positions(self._name_hash, np.ascontiguousarray(positions), document_ids)
+        self.counts.rejects.look_for_wanted(
+            self.source.name, document_ids[~continues], positions[~continues]
+        )
         columns = [arrow_array(document_ids), arrow_array(continues), texts]
         if self.config.id_column is not None:
             columns.append(pa.array([""] * len(texts), pa.string()) if ids is None else ids)
@@ -137,13 +138,43 @@ class DocumentRows:
                     mended.append(data.decode(errors="replace"))
                     self.count_replaced(int(positions[row]))
                 else:
-                    self.counts.drop("invalid_utf8")
+                    self.drop("invalid_utf8", int(positions[row]))
         return pa.array(mended, pa.large_string()), kept
 
+    def drop(self, reason: str, *positions: int) -> None:
+        """Count and list documents that are left out; their positions ascend."""
+        if positions:
+            dropped = self.counts.dropped
+            dropped[reason] = dropped.get(reason, 0) + len(positions)
+            self.counts.rejects.add(self.source.name, positions, reason)
+
     def count_replaced(self, position: int) -> None:
-        """Count a document with replaced bytes, once for all its pieces."""
-        self.counts.replaced += position != self._last_replaced
-        self._last_replaced = position
+        """Count and list a document with replaced bytes, once for all its pieces."""
+        self.counts.replaced += self._is_first(position, REPLACED)
+
+    def count_line_cut(self, position: int) -> None:
+        """Count and list a document with a line cut inside, once for all its pieces."""
+        self.counts.lines_cut += self._is_first(position, LINE_CUT)
+
+    def _is_first(self, position: int, reason: str) -> bool:
+        if self._last_changed[reason] == position:
+            return False
+        self._last_changed[reason] = position
+        self.counts.rejects.add(self.source.name, [position], reason)
+        return True
+
+    def refuse_long(self, position: int, what: str, where: Callable[[], str]) -> None:
+        """Leave out a document of which too much would have to lie in memory.
+
+        Raises:
+            CorpusError: --on-invalid is error.
+        """
+        if self.config.on_invalid == "error":
+            raise CorpusError(
+                f"{where()}: {what} is longer than {LONGEST_WHOLE_BYTES:,} bytes, the most that is "
+                f"read at once. Split it, or skip such documents with --on-invalid skip."
+            )
+        self.drop("too_long", position)
 
     def invalid_utf8(self, where: str, byte: int) -> CorpusError:
         """Say where the text is not UTF-8, and what to do."""
@@ -164,7 +195,10 @@ class DocumentRows:
             locate: where an invalid byte stands.
         """
         present = numpy_array(texts.is_valid())
-        self.counts.drop("null_text", int(np.count_nonzero(~present)))
+        self.drop("null_text", *positions[~present].tolist())
+        if self.whole:
+            present &= self._short_enough(texts, positions, locate)
+            texts = texts.filter(arrow_array(present))
         numbers = np.flatnonzero(present)
 
         def locate_present(row: int, byte: int) -> tuple[str, int]:
@@ -172,12 +206,23 @@ class DocumentRows:
 
         texts, kept = self.checked(texts.drop_null(), positions[numbers], locate_present)
         numbers = numbers[kept]
-        visible = numpy_array(pc.binary_length(pc.utf8_trim_whitespace(texts))) > 0
-        self.counts.drop("empty_text", int(np.count_nonzero(~visible)))
+        empty = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
+        visible = ~numpy_array(empty)
+        self.drop("empty_text", *positions[numbers[~visible]].tolist())
         numbers = numbers[visible]
-        texts = texts.filter(arrow_array(visible))
+        if not visible.all():
+            texts = texts.filter(arrow_array(visible))
         ids = None if ids is None else ids.take(numbers)
         yield from self._cut_column(texts, positions[numbers], ids)
+
+    def _short_enough(
+        self, texts: Array, positions: NDArray[np.int64], locate: Locate
+    ) -> NDArray[np.bool_]:
+        lengths = numpy_array(pc.fill_null(pc.binary_length(texts), 0))
+        for row in np.flatnonzero(lengths > LONGEST_WHOLE_BYTES).tolist():
+            where = partial(_where, locate, row)
+            self.refuse_long(int(positions[row]), "the document", where)
+        return lengths <= LONGEST_WHOLE_BYTES
 
     def _cut_column(
         self, texts: Array, positions: NDArray[np.int64], ids: Array | None
@@ -201,12 +246,19 @@ class DocumentRows:
     ) -> Iterator[pa.RecordBatch]:
         begin = 0
         while begin < text.size:
-            piece = text.slice(begin, min(PIECE_BYTES, text.size - begin)).to_pybytes()
-            if begin + len(piece) < text.size:
-                piece = piece[: piece_end(piece)[0]]
-            row = pa.array([piece], pa.large_binary()).cast(pa.large_string())
+            length = min(PIECE_BYTES, text.size - begin)
+            if begin + length < text.size:
+                length, at_line_break = piece_end(text.slice(begin, length).to_pybytes())
+                if not at_line_break:
+                    self.count_line_cut(int(position[0]))
+            offsets = pa.py_buffer(np.array([begin, begin + length], np.int64))
+            row = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, text])
             yield self.batch(row, position, np.array([begin > 0]), name)
-            begin += len(piece)
+            begin += length
+
+
+def _where(locate: Locate, row: int) -> str:
+    return locate(row, 0)[0]
 
 
 def _offsets(texts: Array) -> NDArray[np.int64]:

@@ -7,12 +7,9 @@ import stat
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
-
-import orjson
 
 from maskprep.config import CorpusConfig
-from maskprep.errors import ConfigError, CorpusError, MachineError, MaskprepError
+from maskprep.errors import ConfigError, CorpusError, MachineError
 from maskprep.storage.compression import (
     COMPRESSION_SUFFIXES,
     Codec,
@@ -21,8 +18,7 @@ from maskprep.storage.compression import (
     open_standard_input,
     open_stored,
 )
-
-SourceFormat = Literal["text", "jsonl", "parquet", "csv"]
+from maskprep.storage.sniffing import PARQUET_MAGIC, SourceFormat, first_line, sniff
 
 FORMAT_OF_SUFFIX: dict[str, SourceFormat] = {
     "": "text",
@@ -37,10 +33,14 @@ FORMAT_OF_SUFFIX: dict[str, SourceFormat] = {
     ".csv": "csv",
     ".tsv": "csv",
 }
-PARQUET_MAGIC = b"PAR1"
+_NO_TEXT = (
+    (b"PK\x03\x04", "a zip archive (.zip, .docx, .xlsx, .epub)"),
+    (b"7z\xbc\xaf\x27\x1c", "a 7z archive"),
+    (b"Rar!\x1a\x07", "a rar archive"),
+    (b"%PDF-", "a PDF document"),
+    (b"ARROW1\0\0", "an Arrow file"),
+)
 MAGIC_BYTES = 8
-SNIFFED_BYTES = 4 * 2**20
-"""A first line longer than this is judged by its beginning."""
 
 
 @dataclass(frozen=True)
@@ -57,6 +57,8 @@ class Source:
     """As stored; 0 until known for standard input."""
     sha256: str = ""
     """Of the stored bytes; "" until hashed."""
+    modified: int = 0
+    """When its bytes last changed, in nanoseconds, as the file system says; never stored."""
     head: bytes = b""
     """First bytes of standard input, taken from it to tell what it is."""
 
@@ -214,12 +216,20 @@ def _named_file(path: Path, config: CorpusConfig) -> Source:
 def _file(path: Path, name: str, config: CorpusConfig) -> Source:
     with open_stored(str(path)) as stored:
         head = stored.read(MAGIC_BYTES)
+    kind = next((kind for magic, kind in _NO_TEXT if head.startswith(magic)), None)
+    if kind is not None:
+        raise CorpusError(
+            f"{path}: this is {kind}, expected text, JSON Lines, Parquet or CSV. Take the text out "
+            f"of it first."
+        )
+    status = path.stat()
     name = _printable(_without_compression(name))
     guess = FORMAT_OF_SUFFIX.get(_suffix(name)) if _suffix(name) else None
     if guess is None:
         guess = "parquet" if head.startswith(PARQUET_MAGIC) else "text"
     chosen = guess if config.format == "auto" else config.format
-    return Source(name, str(path), chosen, detect_compression(head), path.stat().st_size)
+    codec = detect_compression(head)
+    return Source(name, str(path), chosen, codec, status.st_size, modified=status.st_mtime_ns)
 
 
 def _without_compression(name: str) -> str:
@@ -249,34 +259,9 @@ def _standard_input(config: CorpusConfig) -> Source:
     if chosen == "auto":
         stored = open_standard_input(head)
         stored.record = []
-        chosen = _sniff(_first_line(decompress(stored, codec, "stdin")))
+        chosen = sniff(first_line(decompress(stored, codec, "stdin")))
         head = max(head, b"".join(stored.record), key=len)
     return Source(name, None, chosen, codec, 0, head=head)
-
-
-def _first_line(stream: Iterator[bytes]) -> bytes:
-    text = b""
-    try:
-        for data in stream:
-            text += data
-            if b"\n" in text.lstrip() or len(text) >= SNIFFED_BYTES:
-                break
-    except MaskprepError:
-        # Whoever reads the documents reports the damage with its place.
-        return text
-    return text
-
-
-def _sniff(text: bytes) -> SourceFormat:
-    if text.startswith(PARQUET_MAGIC):
-        return "parquet"
-    line, ended, _ = text.lstrip().partition(b"\n")
-    if not ended and len(text) >= SNIFFED_BYTES:
-        return "jsonl" if line.startswith(b'{"') else "text"
-    try:
-        return "jsonl" if isinstance(orjson.loads(line), dict) else "text"
-    except orjson.JSONDecodeError:
-        return "text"
 
 
 def _refuse_equal_names(sources: Sequence[Source]) -> None:

@@ -1,24 +1,26 @@
-"""Documents of Parquet and CSV files: one text column, one row a document."""
+"""Documents of Parquet files, and of columns of texts: one row a document."""
 
 from collections.abc import Iterator
-from pathlib import PurePosixPath
-from typing import Any, Literal
+from contextlib import ExitStack
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.csv
 import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from maskprep.errors import ConfigError, CorpusError
 from maskprep.list_columns import numpy_array
-from maskprep.storage.blocks import Block, damaged_parquet, missing_column
-from maskprep.storage.compression import as_arrow_file, open_stored, unreadable
+from maskprep.storage.blocks import Block, missing_column, parquet_errors
+from maskprep.storage.compression import open_stored
+from maskprep.storage.parquet_pages import Pages, page_sizes
 from maskprep.storage.rows import Array, DocumentRows
-from maskprep.storage.text import MAX_ROWS, PIECE_BYTES, foreign_encoding, is_utf16
+from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES
 
-CSV_BLOCK_BYTES = 16 * 2**20
-"""A row of a CSV file must be shorter."""
+LARGEST_PAGE_BYTES = 32 * 2**20
+"""Of a column: pyarrow decodes a page as a whole. Usual pages have 1 MiB."""
+READ_BYTES = 2**20
 _TEXT_KINDS = (
     pa.types.is_string,
     pa.types.is_large_string,
@@ -41,152 +43,129 @@ def read_parquet(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
     path = block.spooled or str(source.path)
     with open_stored(path, None if block.spooled else source.num_bytes):
         pass
-    try:
-        with pq.ParquetFile(
-            path,
-            read_dictionary=_dictionaries(path, rows.config.text_column),
-            page_checksum_verification=True,
-        ) as file:
-            yield from _row_groups(file, block, rows)
-    except pa.ArrowException as error:
-        raise damaged_parquet(source, error) from error
-    except OSError as error:
-        if error.errno is not None:
-            raise unreadable(path, error) from error
-        raise damaged_parquet(source, error) from error
+    with parquet_errors(source):
+        yield from _row_groups(path, block, rows)
 
 
-def _dictionaries(path: str, column: str) -> list[str]:
-    """Return the text column if it may be read as a dictionary, which no list or struct may."""
-    # A few bytes of a dictionary can stand for gigabytes of equal texts.
-    schema = pq.read_metadata(path).schema
-    leaves = {schema.column(leaf).path for leaf in range(len(schema))}
-    return [column] if column in leaves else []
-
-
-def _row_groups(file: pq.ParquetFile, block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
-    columns = [rows.config.text_column]
-    names = file.schema_arrow.names
-    if rows.config.text_column not in names:
-        raise missing_column(block.source, rows.config.text_column, names)
+def _columns(path: str, rows: DocumentRows) -> list[str]:
+    """Return the columns to be read, and check that they are there before anything is read."""
+    schema = pq.read_schema(path)
+    wanted = [(rows.config.text_column, "--text-column")]
     if rows.config.id_column is not None:
-        if rows.config.id_column not in names:
-            raise missing_column(block.source, rows.config.id_column, names, "--id-column")
-        columns.append(rows.config.id_column)
-    metadata = file.metadata
-    position = sum(metadata.row_group(group).num_rows for group in range(block.start))
-    for group in range(block.start, block.stop):
-        info = metadata.row_group(group)
-        row_bytes = info.total_byte_size // max(info.num_rows, 1) + 1
-        size = min(max(PIECE_BYTES // row_bytes, 1), MAX_ROWS)
-        for batch in file.iter_batches(batch_size=size, row_groups=[group], columns=columns):
-            yield from _table_rows(batch, position, rows)
-            position += batch.num_rows
+        wanted.append((rows.config.id_column, "--id-column"))
+    for column, option in wanted:
+        if column not in schema.names:
+            raise missing_column(rows.source, column, schema.names, option)
+    require_text(schema.field(rows.config.text_column).type, rows)
+    return list(dict.fromkeys(column for column, _ in wanted))
 
 
-def read_csv(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
-    """Yield the documents of a CSV (or tab-separated) file.
+def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
+    columns = _columns(path, rows)
+    with ExitStack() as opened:
+        files: dict[bool, pq.ParquetFile] = {}
+        metadata = pq.read_metadata(path)
+        position = sum(metadata.row_group(group).num_rows for group in range(block.start))
+        for group in range(block.start, block.stop):
+            info = metadata.row_group(group)
+            pages = _pages(path, info, columns)
+            if _are_too_large(pages, info, group, rows):
+                rows.drop("too_long", *range(position, position + info.num_rows))
+                position += info.num_rows
+                continue
+            # A few bytes of a dictionary can stand for gigabytes of equal texts; read as one, they
+            # do not. But that takes several times the memory of pages with long texts.
+            as_dictionary = all(
+                one.dictionary <= PIECE_BYTES and one.largest <= LONGEST_WHOLE_BYTES
+                for one in pages
+            )
+            if as_dictionary not in files:
+                file = pq.ParquetFile(
+                    path,
+                    read_dictionary=columns if as_dictionary else None,
+                    buffer_size=READ_BYTES,
+                    page_checksum_verification=True,
+                )
+                files[as_dictionary] = opened.enter_context(file)
+            size = _batch_rows(info, pages, as_dictionary=as_dictionary)
+            batches = files[as_dictionary].iter_batches(
+                batch_size=size, row_groups=[group], columns=columns
+            )
+            for batch in batches:
+                yield from table_rows(batch, position + np.arange(batch.num_rows), rows)
+                position += batch.num_rows
+
+
+def _pages(path: str, info: pq.RowGroupMetaData, columns: list[str]) -> list[Pages]:
+    chunks = [info.column(number) for number in range(info.num_columns)]
+    return [page_sizes(path, one) for one in chunks if one.path_in_schema in columns]
+
+
+def _batch_rows(info: pq.RowGroupMetaData, pages: list[Pages], *, as_dictionary: bool) -> int:
+    """Return how many rows can be read at once, whatever their texts are."""
+    row_bytes = info.total_byte_size // max(info.num_rows, 1) + 1
+    size: int = min(max(PIECE_BYTES // row_bytes, 1), MAX_ROWS)
+    for one in pages:
+        size = one.rows_within(max(LONGEST_WHOLE_BYTES, one.largest), size)
+        if one.dictionary and not as_dictionary:
+            size = min(size, max(LARGEST_PAGE_BYTES // one.dictionary, 1))
+    return size
+
+
+def _are_too_large(
+    pages: list[Pages], info: pq.RowGroupMetaData, group: int, rows: DocumentRows
+) -> bool:
+    """Tell whether a page of a row group is too large to be decoded.
 
     Raises:
-        ConfigError: the text or id column is missing.
-        CorpusError: the file is damaged, changed, or a row is too long.
+        CorpusError: one is, and --on-invalid is error.
     """
-    columns = [rows.config.text_column]
-    if rows.config.id_column is not None and rows.config.id_column not in columns:
-        columns.append(rows.config.id_column)
-    _refuse_utf16(block)
-    position = 0
-    try:
-        with _open_bytes(block) as stream, _open_csv(stream, rows, columns) as reader:
-            for batch in reader:
-                yield from _table_rows(batch, position, rows)
-                position += batch.num_rows
-    except pa.ArrowKeyError as error:
-        raise _missing_csv_column(block, rows, columns) from error
-    except pa.ArrowInvalid as error:
-        reason = str(error).splitlines()[0].rstrip(".")
-        if position == 0 and "Empty CSV file" in reason:
-            return
-        if "straddling" in reason:
-            reason = f"a row is longer than {CSV_BLOCK_BYTES:,} bytes, or a quote is not closed"
+    size = max((one.largest for one in pages), default=0)
+    if size <= LARGEST_PAGE_BYTES:
+        return False
+    if rows.config.on_invalid == "error":
         raise CorpusError(
-            f"{block.source.shown_name}: unreadable CSV behind row {position:,} ({reason}). Mend "
-            f"the file, or skip rows with a wrong number of values with --on-invalid skip."
-        ) from error
+            f"{rows.source.shown_name}: row group {group} has a page of {size:,} bytes; expected "
+            f"at most {LARGEST_PAGE_BYTES:,}, what is decoded at once. Write the file with smaller "
+            f"pages (pyarrow: write_table(..., write_batch_size=16)), or skip the "
+            f"{info.num_rows:,} documents of the group with --on-invalid skip."
+        )
+    return True
 
 
-def _refuse_utf16(block: Block) -> None:
-    with _open_bytes(block) as stream:
-        head = stream.read(2)
-    if is_utf16(head):
-        raise foreign_encoding(block.source.shown_name)
-
-
-def _open_bytes(block: Block) -> Any:  # noqa: ANN401 - pyarrow's files
-    if block.spooled:
-        return pa.OSFile(block.spooled, mode="r")
-    return as_arrow_file(open_stored(str(block.source.path), block.source.num_bytes))
-
-
-def _open_csv(stream: Any, rows: DocumentRows, columns: list[str] | None) -> Any:  # noqa: ANN401
-    def handle(_row: pyarrow.csv.InvalidRow) -> Literal["skip", "error"]:
-        if rows.config.on_invalid == "error":
-            return "error"
-        rows.counts.drop("invalid_csv")
-        return "skip"
-
-    suffix = PurePosixPath(rows.source.name).suffix.lower()
-    types = {name: pa.large_binary() for name in columns or ()}
-    return pyarrow.csv.open_csv(
-        stream,
-        read_options=pyarrow.csv.ReadOptions(use_threads=False, block_size=CSV_BLOCK_BYTES),
-        parse_options=pyarrow.csv.ParseOptions(
-            delimiter="\t" if suffix == ".tsv" else ",",
-            newlines_in_values=True,
-            invalid_row_handler=handle,
-        ),
-        convert_options=pyarrow.csv.ConvertOptions(
-            check_utf8=False, include_columns=columns, column_types=types
-        ),
-    )
-
-
-def _missing_csv_column(block: Block, rows: DocumentRows, columns: list[str]) -> ConfigError:
-    with _open_bytes(block) as stream, _open_csv(stream, rows, None) as reader:
-        names = reader.schema.names
-    missing = next(name for name in columns if name not in names)
-    option = "--text-column" if missing == rows.config.text_column else "--id-column"
-    return missing_column(block.source, missing, names, option)
-
-
-def _table_rows(
-    batch: pa.RecordBatch, position: int, rows: DocumentRows
+def table_rows(
+    batch: pa.RecordBatch, positions: NDArray[np.int64], rows: DocumentRows
 ) -> Iterator[pa.RecordBatch]:
+    """Yield the documents of a table in bounded batches.
+
+    Args:
+        batch: with the text column, and the id column if there is one.
+        positions: int64 [rows], ascending.
+        rows: of the source.
+
+    Raises:
+        ConfigError: the id column cannot be written as text.
+        CorpusError: invalid UTF-8, and --on-invalid is error.
+    """
     source = rows.source
     texts = batch.column(rows.config.text_column)
-    _require_text(texts, rows)
-    ids = None
-    if rows.config.id_column is not None:
-        ids = _as_names(batch.column(rows.config.id_column), rows)
-    for first, stop in _bounded_slices(texts):
-        places = np.arange(position + first, position + stop)
+    ids = None if rows.config.id_column is None else batch.column(rows.config.id_column)
+    for first, stop in _bounded_slices(texts, ids):
+        places = positions[first:stop]
 
         def locate(row: int, byte: int, places: Any = places) -> tuple[str, int]:  # noqa: ANN401
             return f"{source.shown_name}, row {places[row] + 1}", byte + 1
 
         part = _as_bytes(texts.slice(first, stop - first))
-        names = None if ids is None else ids.slice(first, stop - first)
+        names = None
+        if ids is not None:
+            names = _as_names(ids.slice(first, stop - first), rows, int(places[0]))
         yield from rows.column_batches(part, places, names, locate)
 
 
-def _bounded_slices(texts: Array) -> Iterator[tuple[int, int]]:
-    """Cut a column so that no part has much more than a batch of text, equal texts included."""
-    if not pa.types.is_dictionary(texts.type) or len(texts.dictionary) == 0:
-        yield 0, len(texts)
-        return
-    sizes: Array = pc.binary_length(_plain(texts.dictionary))
-    lengths = sizes.take(texts.indices)
-    ends = np.cumsum(numpy_array(pc.fill_null(lengths, 0)), dtype=np.int64)
+def _bounded_slices(texts: Array, ids: Array | None) -> Iterator[tuple[int, int]]:
+    """Cut columns so that no part has much more than a batch of text, equal texts included."""
+    ends = np.cumsum(_lengths(texts) + _lengths(ids))
     first = 0
     while first < len(texts):
         before = ends[first - 1] if first else 0
@@ -196,13 +175,26 @@ def _bounded_slices(texts: Array) -> Iterator[tuple[int, int]]:
         first = stop
 
 
+def _lengths(values: Array | None) -> Any:  # noqa: ANN401 - int64 [rows], or 0
+    """Return the length of each text of a dictionary; other columns are bounded as they are."""
+    if values is None or not pa.types.is_dictionary(values.type) or len(values.dictionary) == 0:
+        return 0 if values is None else np.zeros(len(values), np.int64)
+    sizes: Array = pc.binary_length(_plain(values.dictionary))
+    return numpy_array(pc.fill_null(sizes.take(values.indices), 0)).astype(np.int64)
+
+
 def _plain(values: Array) -> Array:
     """Return large_binary for text of any of Arrow's layouts."""
     return values.cast(pa.large_binary())
 
 
-def _require_text(texts: Array, rows: DocumentRows) -> None:
-    kind = texts.type.value_type if pa.types.is_dictionary(texts.type) else texts.type
+def require_text(kind: pa.DataType, rows: DocumentRows) -> None:
+    """Check the type of the text column.
+
+    Raises:
+        ConfigError: it holds something else.
+    """
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
     if not any(is_kind(kind) for is_kind in _TEXT_KINDS):
         raise ConfigError(
             f"{rows.source.shown_name}: column {rows.config.text_column!r} holds {kind}, expected "
@@ -216,13 +208,40 @@ def _as_bytes(texts: Array) -> Array:
     return _plain(texts)
 
 
-def _as_names(values: Array, rows: DocumentRows) -> Array:
+def _as_names(values: Array, rows: DocumentRows, position: int) -> Array:
     if pa.types.is_dictionary(values.type):
         values = values.dictionary_decode()
     try:
-        return pc.fill_null(values.cast(pa.string()), "")
+        return _sound_names(pc.fill_null(_as_strings(values), ""), rows, position)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise ConfigError(
             f"{rows.source.shown_name}: column {rows.config.id_column!r} ({values.type}) cannot "
             f"be written as text. Name another one with --id-column."
         ) from error
+
+
+def _as_strings(values: Array) -> Array:
+    """Return the values as strings; those of bytes may hold invalid UTF-8."""
+    if pa.types.is_string(values.type):
+        return values
+    if any(is_kind(values.type) for is_kind in _TEXT_KINDS):
+        as_bytes = values.cast(pa.binary())
+        return pa.Array.from_buffers(
+            pa.string(), len(as_bytes), as_bytes.buffers(), offset=as_bytes.offset
+        )
+    return values.cast(pa.string())
+
+
+def _sound_names(names: Array, rows: DocumentRows, position: int) -> Array:
+    try:
+        names.validate(full=True)
+    except pa.ArrowInvalid as error:
+        if rows.config.on_invalid == "error":
+            raise CorpusError(
+                f"{rows.source.shown_name}: column {rows.config.id_column!r} holds invalid UTF-8 "
+                f"from row {position + 1} on. Convert it, or put U+FFFD in with --on-invalid "
+                f"replace."
+            ) from error
+        mended = [data.decode(errors="replace") for data in names.cast(pa.binary()).to_pylist()]
+        return pa.array(mended, pa.string())
+    return names

@@ -19,12 +19,17 @@ from maskprep.kernels import documents as scan
 from maskprep.list_columns import arrow_array
 from maskprep.storage.blocks import Block
 from maskprep.storage.compression import unreadable
+from maskprep.storage.encodings import HEAD_BYTES, foreign_encoding, is_utf16
 
 PIECE_BYTES = 4 * 2**20
 """A longer document goes on in the next row."""
+LONGEST_WHOLE_BYTES = 16 * 2**20
+"""What must lie in memory as a whole: a line of JSON, a row of CSV, a document to be encoded whole.
+
+A longer one is an invalid document.
+"""
 MAX_ROWS = 16_384
 UTF8_BOM = b"\xef\xbb\xbf"
-_UTF16_BOMS = (b"\xff\xfe", b"\xfe\xff")
 _SPACE = b" \t\r\v\f"
 _BACKWARD_BYTES = 256
 
@@ -52,16 +57,20 @@ class BlockFile:
             self._file.close()
             raise self._changed()
         self.end = self.offset + num_bytes
-        head = b"" if self.offset else self.read_at(0, len(UTF8_BOM))
+        head = b"" if self.offset else self.read_at(0, HEAD_BYTES)
         if is_utf16(head):
             self._file.close()
             raise foreign_encoding(self._shown_name)
-        self.origin = len(UTF8_BOM) if head == UTF8_BOM else self.offset
+        self.origin = len(UTF8_BOM) if head.startswith(UTF8_BOM) else self.offset
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file."""
         self._file.close()
 
     def read_at(self, place: int, size: int) -> bytes:
@@ -91,24 +100,18 @@ class BlockFile:
             at += len(data)
         return line, place - begin + 1
 
+    def count_line_breaks(self, start: int, stop: int) -> int:
+        """Return how many line breaks stand between two places in the source."""
+        count = 0
+        for at in range(start, stop, PIECE_BYTES):
+            count += self.read_at(at, min(PIECE_BYTES, stop - at)).count(b"\n")
+        return count
+
     def _changed(self) -> CorpusError:
         return CorpusError(
             f"{self._shown_name}: the file changed during the run. Run again when nothing writes "
             f"to the corpus any more."
         )
-
-
-def is_utf16(head: bytes) -> bool:
-    """Tell the one foreign encoding that announces itself."""
-    return head.startswith(_UTF16_BOMS)
-
-
-def foreign_encoding(shown_name: str) -> CorpusError:
-    """Name the remedy for UTF-16."""
-    return CorpusError(
-        f"{shown_name}: this is UTF-16, expected UTF-8. Convert it: "
-        f"iconv -f UTF-16 -t UTF-8 {shown_name} > converted.txt"
-    )
 
 
 @dataclass(frozen=True)
@@ -122,6 +125,8 @@ class TextRun:
     offset: int
     documents: NDArray[np.int64]
     continues: bool
+    cuts_line: bool = False
+    """Whether the piece ends inside a line."""
 
     def texts(self) -> Any:  # noqa: ANN401 - pyarrow's own types do not follow `take`
         """Return a large_binary array of the documents' bytes."""
@@ -243,7 +248,8 @@ class TextWindows:
             size, at_line_break = piece_end(self._window)
             cut = self._window_at + size
             piece = np.array([[position, self._window_at, cut]], np.int64)
-            yield TextRun(self._window, self._window_at, piece, self._continues)
+            cuts_line = not at_line_break
+            yield TextRun(self._window, self._window_at, piece, self._continues, cuts_line)
             self._continues = True
             self._window = b""
             self._next = self._window_at = cut

@@ -1,5 +1,6 @@
 """What `pair` and `mask` read: data-set folders, loose shards, or a stream."""
 
+import os
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,9 +92,10 @@ def spare_inputs(inputs: Sequence[str], output: Any) -> None:  # noqa: ANN401 - 
     """
     if not isinstance(output, Path):
         return
-    target = output.resolve()
+    # Unlike Path.resolve, this takes a link to itself.
+    target = Path(os.path.realpath(output))
     for name in inputs:
-        source = Path(name).resolve()
+        source = Path(os.path.realpath(name))
         is_data_set = (source / "manifest.json").is_file() and (source / "data").is_dir()
         if name != STDIN and (
             source.is_relative_to(target) or (is_data_set and target.is_relative_to(source))

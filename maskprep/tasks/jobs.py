@@ -38,6 +38,7 @@ from maskprep.tasks.records import (
     history_entry,
     masking_results,
     pairing_results,
+    rejects_record,
     shard_record,
     tokenization_results,
     tokenizer_record,
@@ -83,7 +84,8 @@ class TokenizationJob:
             self.text, self.config, self.tokenizer, self.encoder, folder.tokenizer, part
         )
         written = list(self._numbered(phase, run, totals))
-        return written, self._results(totals, phase.encoder)
+        rejects = rejects_record(totals, folder.stage_rejects(phase.rejects))
+        return written, {**self._results(totals, phase.encoder), **rejects}
 
     def _numbered(self, phase: TokenizationPhase, run: Run, totals: Record) -> Iterator[Record]:
         """Run a phase; yield its shards, without those that are not to be written.
@@ -228,7 +230,7 @@ class PreparationJob:
         """Tokenize into spools, pair into runs, mask into shards."""
         require_maskable(self.tokenizer)
         budget = require_pairable(self.record, self.tokenizer, self.pairing)
-        spools, tokenized = self._spools(run, folder, budget)
+        spools, tokenized, rejects = self._spools(run, folder, budget)
         examples, paired = self._examples(run, spools)
         columns = masked_schema(self.masking.columns, self.masking.keep)
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
@@ -240,11 +242,12 @@ class PreparationJob:
             "sources": self.text.entries(),
             "history": [tokenized, paired],
             "tokenizer": tokenizer_record(self.tokenizer),
+            **rejects,
         }
 
     def _spools(
         self, run: Run, folder: DatasetFolder, max_tokens: int
-    ) -> tuple[list[Spool], Record]:
+    ) -> tuple[list[Spool], Record, Record]:
         def part(number: int) -> FlatFiles:
             return FlatFiles(str(run.scratch / f"spool-{number:05d}"), max_tokens)
 
@@ -257,7 +260,8 @@ class PreparationJob:
             **tokenization_results(totals, phase.encoder),
             "sources": self.text.entries(),
         }
-        return spools, history_entry("tokenize", results)
+        rejects = rejects_record(totals, folder.stage_rejects(phase.rejects))
+        return spools, history_entry("tokenize", results), rejects
 
     def _examples(self, run: Run, spools: list[Spool]) -> tuple[Examples, Record]:
         counts: Record = {}

@@ -216,6 +216,7 @@ def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) ->
     dropped["documents_without_tokens"] = counts.pop("documents_without_tokens", 0)
     changed = {
         "invalid_characters_replaced": read.get("replaced", 0),
+        "line_cut": read.get("lines_cut", 0),
         "words_cut": counts.pop("words_cut", 0),
         "special_tokens_in_text": counts.pop("special_tokens_in_text", 0),
     }
@@ -228,6 +229,19 @@ def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) ->
         "dropped": dropped,
         "changed": changed,
     }
+
+
+def rejects_record(receipts: Mapping[str, Any], listed: Mapping[str, Any]) -> Record:
+    """Say how many documents were skipped, cut or mended, and what `rejects.jsonl` lists.
+
+    Args:
+        receipts: sums of tokenization.
+        listed: `listed` and `sha256`, of the file.
+    """
+    read = receipts["read"]
+    total = sum(read["dropped"].values()) + read["replaced"] + read["lines_cut"]
+    total += receipts["counts"]["documents_without_tokens"]
+    return {"rejects": {"documents": total, **listed}}
 
 
 def pairing_results(counts: Mapping[str, int]) -> Record:

@@ -20,12 +20,15 @@ from maskprep.stages.tokenization import (
     tokenize_documents,
 )
 from maskprep.storage.blocks import Block, plan_blocks
+from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
+from maskprep.storage.rejects import MOST_LISTED, RejectList
 from maskprep.storage.rows import ReadCounts
 from maskprep.storage.sources import Source, find_sources
 from maskprep.tasks.destinations import Destination
 from maskprep.tasks.hashing import SourceHashes
 from maskprep.tasks.plan import Engine, Progress, Receipt, Run, add_counts
+from maskprep.tasks.rejects import add_lines, list_rejects
 
 
 @dataclass
@@ -99,6 +102,7 @@ class TokenizationTask:
     fingerprint: str
     encoder: str
     destination: Destination
+    most_rejects: int = MOST_LISTED
 
 
 _ready: dict[tuple[str, str, bool], Encoder] = {}
@@ -119,19 +123,29 @@ def _encoder_for(task: TokenizationTask) -> Encoder:
 def tokenize_blocks(task: TokenizationTask) -> Receipt:
     """Read, tokenize and write the documents of some blocks."""
     encoder = _encoder_for(task)
-    read = ReadCounts()
+    read = ReadCounts(rejects=RejectList(task.most_rejects))
     counts = TokenizationCounts()
+    without_tokens: list[int] = []
     whole = task.config.encode == "document"
     raw = read_documents(task.blocks, task.corpus, read, whole_documents=whole)
     tokenized = (
         tokenize_documents(batch, encoder, split_sentences, task.config, counts)
         for batch in first_documents(raw, task.corpus.limit)
     )
-    written = task.destination.write(assemble_parts(tokenized, counts))
+    parts = assemble_parts(tokenized, counts, without_tokens=without_tokens)
+    with unchanging([block.source for block in task.blocks]):
+        written = task.destination.write(parts)
+    rejects = list_rejects(task.blocks, task.corpus, read.rejects, without_tokens)
     for block in task.blocks:
         if block.spooled is not None:
             Path(block.spooled).unlink(missing_ok=True)
-    return {"bytes": read.text_bytes, "read": asdict(read), "counts": asdict(counts), **written}
+    return {
+        "bytes": read.text_bytes,
+        "read": read.numbers(),
+        "counts": asdict(counts),
+        "rejects": rejects,
+        **written,
+    }
 
 
 def first_documents(
@@ -164,6 +178,7 @@ class TokenizationPhase:
         folder: where its copy goes, for the workers.
         destination: gives a task's number a place for its rows.
         is_enough: set by whoever needs no more of the corpus.
+        rejects: lines of `rejects.jsonl`, in the corpus's order.
     """
 
     text: CorpusText
@@ -173,6 +188,7 @@ class TokenizationPhase:
     folder: Path
     destination: Callable[[int], Destination]
     is_enough: bool = False
+    rejects: list[Receipt] = field(default_factory=list)
 
     def run(self, run: Run, totals: dict[str, Any]) -> Iterator[Receipt]:
         """Tokenize all blocks; yield the receipts in the corpus's order.
@@ -186,7 +202,7 @@ class TokenizationPhase:
         """
         require_language(self.config.language)
         write_tokenizer_copy(self.tokenizer, self.folder)
-        totals |= {"read": asdict(ReadCounts()), "counts": asdict(TokenizationCounts())}
+        totals |= {"read": ReadCounts().numbers(), "counts": asdict(TokenizationCounts())}
         limit = self.text.config.limit
         for receipt in run.phase(
             "tokenize",
@@ -197,7 +213,9 @@ class TokenizationPhase:
             serial=limit is not None,
         ):
             add_counts(totals, {"read": receipt["read"], "counts": receipt["counts"]})
+            self.rejects += receipt["rejects"][: MOST_LISTED - len(self.rejects)]
             yield receipt
+        add_lines(self.rejects, self.text.sources)
 
     def _tasks(self, run: Run, totals: dict[str, Any]) -> Iterator[TokenizationTask]:
         corpus = self.text.config
@@ -224,6 +242,7 @@ class TokenizationPhase:
                 self.tokenizer.fingerprint,
                 self.encoder.name,
                 self.destination(number),
+                MOST_LISTED - len(self.rejects),
             )
 
     def _try_encoder(self, blocks: Sequence[Block]) -> None:

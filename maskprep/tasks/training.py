@@ -4,7 +4,7 @@ import itertools
 import shutil
 from collections import deque
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -18,9 +18,11 @@ from maskprep.stages.training import TrainedTokenizer, count_documents, train_on
 from maskprep.stages.word_counts import CountedChunks, WordCounter
 from maskprep.storage.atomic import machine_errors, sync_folder
 from maskprep.storage.blocks import Block, plan_blocks
+from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
+from maskprep.storage.rejects import RejectList
 from maskprep.storage.rows import ReadCounts
-from maskprep.tasks.plan import Receipt, Run
+from maskprep.tasks.plan import Receipt, Run, add_counts
 from maskprep.tasks.running import Context
 from maskprep.tasks.tokenization import CorpusText, first_documents
 
@@ -88,10 +90,11 @@ class CountingTask:
 
 def count_blocks(task: CountingTask) -> Receipt:
     """Count the words in the documents of some blocks; the counts go to a file."""
-    read = ReadCounts()
+    read = ReadCounts(rejects=RejectList(0))
     counter = WordCounter(task.config.model)
-    batches = read_documents(task.blocks, task.corpus, read)
-    num_documents = count_documents(batches, task.config, counter)
+    with unchanging([block.source for block in task.blocks]):
+        batches = read_documents(task.blocks, task.corpus, read)
+        num_documents = count_documents(batches, task.config, counter)
     _forget_spools(task.blocks)
     table = counter.table()
     with machine_errors(task.path):
@@ -100,7 +103,7 @@ def count_blocks(task: CountingTask) -> Receipt:
         "bytes": read.text_bytes,
         "documents": num_documents,
         "forgotten": table.num_forgotten,
-        "read": asdict(read),
+        "read": read.numbers(),
     }
 
 
@@ -120,6 +123,7 @@ def _count_in_tasks(
             yield CountingTask(blocks, text.config, config, str(used[-1]))
 
     num_documents = 0
+    totals: Receipt = {}
     run = replace(run, journal=None)  # The counts are files that do not stay.
     for receipt in run.phase("count", count_blocks, tasks(), unit="bytes", total=text.num_bytes):
         path = used.popleft()
@@ -129,8 +133,9 @@ def _count_in_tasks(
             )
         counter.add_counted(table)
         path.unlink()
-        read.add(ReadCounts(**receipt["read"]))
+        add_counts(totals, receipt["read"])
         num_documents += receipt["documents"]
+    vars(read).update(totals)
     return num_documents
 
 
@@ -144,9 +149,10 @@ def _blocks(text: CorpusText, run: Run) -> Iterator[tuple[Block, ...]]:
 def _documents(text: CorpusText, run: Run, read: ReadCounts) -> Iterator[pa.RecordBatch]:
     """Read the whole corpus in this process."""
     for blocks in _blocks(text, run):
-        for batch in read_documents(blocks, text.config, read):
-            run.progress.advance(batch.column("text").nbytes)
-            yield batch
+        with unchanging([block.source for block in blocks]):
+            for batch in read_documents(blocks, text.config, read):
+                run.progress.advance(batch.column("text").nbytes)
+                yield batch
         _forget_spools(blocks)
 
 

@@ -9,6 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.errors import ConfigError
+from maskprep.list_columns import numpy_array
 from maskprep.stages.verification import RowChecker, RowRules, RowTotals
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.integrity import (
@@ -134,9 +135,9 @@ def count_ids(task: IdTask) -> Receipt:
         names = [task.column] + ["document_part"] * (task.column == "document_id")
         with pq.ParquetFile(path) as file:
             for batch in file.iter_batches(2**16, columns=names, use_threads=False):
-                ids = batch.column(task.column).to_numpy()
+                ids = numpy_array(batch.column(task.column))
                 if task.column == "document_id":
-                    ids = ids[batch.column("document_part").to_numpy() == 0]
+                    ids = ids[numpy_array(batch.column("document_part")) == 0]
                 parts.append(ids[ids % task.divisor == task.remainder])
     ids = np.concatenate(parts)
     return {"ids": ids.size, "different": int(np.unique(ids).size)}

@@ -10,7 +10,7 @@ import pytest
 
 from maskprep.config import CorpusConfig
 from maskprep.errors import ConfigError, CorpusError
-from maskprep.storage import rows, tables
+from maskprep.storage import rows
 from maskprep.storage.blocks import plan_blocks
 from maskprep.storage.corpus import ReadCounts, read_documents
 from maskprep.storage.sources import find_sources
@@ -202,10 +202,11 @@ def test_csv_rows_with_other_widths_are_an_error_or_skipped(tmp_path):
 
 
 def test_a_csv_row_too_long_to_hold_is_named(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "CSV_BLOCK_BYTES", 1000)
+    for module in ("rows", "csv_rows"):
+        monkeypatch.setattr(f"maskprep.storage.{module}.LONGEST_WHOLE_BYTES", 1000)
     path = tmp_path / "a.csv"
     path.write_text("text\n" + "short\n" * 10 + "x" * 3000 + "\n")
-    with pytest.raises(CorpusError, match="a row is longer than 1,000 bytes"):
+    with pytest.raises(CorpusError, match=r"row 11: the row, .* is longer than 1,000 bytes"):
         read_all([path], CorpusConfig(), tmp_path)
 
 
