@@ -89,7 +89,7 @@ def forge_shard(folder: Path, edit, number: int = 0) -> None:
     schema = pa.schema([schema.field(name) for name in table.column_names], schema.metadata)
     shard = write_shard(table.to_batches(), path, schema, "zstd")
     entry = {key: getattr(shard, key) for key in ("rows", "tokens", "bytes")}
-    entry |= {"sha256": shard.sha256, "rows_sha256": shard.rows_sha256}
+    entry |= {"sha256": shard.sha256, "rows_xxh128": shard.rows_xxh128}
     edit_manifest(folder, lambda manifest: manifest["shards"][number].update(entry))
 
 

@@ -27,7 +27,7 @@ _KINDS: dict[str, type] = {
 }
 _ROLES = {"mask", "cls", "sep", "pad", "unk"}
 _SHARD_NAME = "part-{:05d}.parquet"
-_SHA256 = re.compile(r"[0-9a-f]{64}")
+_HASH = re.compile(r"(?:[0-9a-f]{32}){1,2}")
 
 
 def shard_name(number: int) -> str:
@@ -43,7 +43,7 @@ def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
         "tokens": shard.tokens,
         "bytes": shard.bytes,
         "sha256": shard.sha256,
-        "rows_sha256": shard.rows_sha256,
+        "rows_xxh128": shard.rows_xxh128,
     }
 
 
@@ -132,10 +132,10 @@ def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _shard_faults(number: int, shard: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value
-    if not _is_entry(shard, ("rows", "tokens", "bytes"), ("sha256", "rows_sha256")):
+    if not _is_entry(shard, ("rows", "tokens", "bytes"), ("sha256", "rows_xxh128")):
         yield (
             f"shards[{number}] is {_shown(shard)}; expected name, rows, tokens, bytes, sha256 and "
-            f"rows_sha256"
+            f"rows_xxh128"
         )
     elif shard["name"] != shard_name(number):
         yield f"shards[{number}] is named {shard['name']!r}; expected {shard_name(number)!r}"
@@ -146,7 +146,7 @@ def _is_entry(entry: Any, counts: tuple[str, ...], hashes: tuple[str, ...]) -> b
         isinstance(entry, dict)
         and isinstance(entry.get("name"), str)
         and all(_is_count(entry.get(key)) for key in counts)
-        and all(isinstance(entry.get(key), str) and _SHA256.fullmatch(entry[key]) for key in hashes)
+        and all(isinstance(entry.get(key), str) and _HASH.fullmatch(entry[key]) for key in hashes)
     )
 
 

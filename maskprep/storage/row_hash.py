@@ -1,9 +1,8 @@
 """A hash of rows, not of bytes: the same for any file format, batch size and library version."""
 
-import hashlib
-
 import numpy as np
 import pyarrow as pa
+import xxhash
 
 from maskprep.list_columns import flat_values, numpy_array
 
@@ -11,14 +10,15 @@ from maskprep.list_columns import flat_values, numpy_array
 class RowHash:
     """Hash of a sequence of rows, fed batch by batch.
 
-    For each column, the lengths of its lists (or texts) and its values are hashed apart, as
+    XXH3 with 128 bits: it tells damage and change, not forgery, and costs next to nothing. For each
+    column, the lengths of its lists (or texts) and its values are hashed apart, as
     little-endian bytes; the result is the hash of these hashes with the columns' names and types.
     So it does not depend on where batches were cut.
     """
 
     def __init__(self, schema: pa.Schema) -> None:
         self._schema = schema
-        self._columns = [(hashlib.sha256(), hashlib.sha256()) for _ in schema]
+        self._columns = [(xxhash.xxh3_128(), xxhash.xxh3_128()) for _ in schema]
 
     def update(self, batch: pa.RecordBatch) -> None:
         """Add the rows of a batch of this schema."""
@@ -40,7 +40,7 @@ class RowHash:
 
     def hexdigest(self) -> str:
         """Return the hash of all rows so far, in hex."""
-        digest = hashlib.sha256()
+        digest = xxhash.xxh3_128()
         for field, hashes in zip(self._schema, self._columns, strict=True):
             digest.update(f"{field.name}:{field.type};".encode())
             for column_hash in hashes:

@@ -35,7 +35,7 @@ class Shard:
         tokens: values of its token column.
         bytes: of the file.
         sha256: of the file's bytes, in hex.
-        rows_sha256: of its rows (`RowHash`), in hex.
+        rows_xxh128: of its rows (`RowHash`), in hex.
     """
 
     name: str
@@ -43,7 +43,7 @@ class Shard:
     tokens: int
     bytes: int
     sha256: str
-    rows_sha256: str
+    rows_xxh128: str
 
 
 class _HashingFile(io.RawIOBase):
@@ -169,7 +169,7 @@ def write_shard(
         tokens=num_tokens,
         bytes=sink.size,
         sha256=sink.digest.hexdigest(),
-        rows_sha256=rows_hash.hexdigest(),
+        rows_xxh128=rows_hash.hexdigest(),
     )
 
 

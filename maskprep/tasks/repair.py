@@ -142,7 +142,7 @@ def _mend_shards(
         elif made[name]["sha256"] == entry["sha256"]:
             same[name] = Path(made[name]["file"])
         else:
-            is_like = made[name]["rows_sha256"] == entry["rows_sha256"]
+            is_like = made[name]["rows_xxh128"] == entry["rows_xxh128"]
             unlike.append(Fault(f"data/{name}", _unlike(manifest, rows_are_same=is_like)))
     move_into(folder.data, same)
     return [f"data/{name}" for name in same], unlike

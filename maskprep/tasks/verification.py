@@ -109,13 +109,13 @@ def check_shard(task: ShardTask) -> Receipt:
     return receipt
 
 
-def _count_faults(entry: Record, totals: RowTotals, rows_sha256: str) -> Iterator[str]:
+def _count_faults(entry: Record, totals: RowTotals, rows_xxh128: str) -> Iterator[str]:
     for name in ("rows", "tokens"):
         found = getattr(totals, name)
         if found != entry[name]:
             yield f"holds {found:,} {name}; the manifest says {entry[name]:,}"
-    if rows_sha256 != entry["rows_sha256"]:
-        yield "its rows are not those that were written (rows_sha256)"
+    if rows_xxh128 != entry["rows_xxh128"]:
+        yield "its rows are not those that were written (rows_xxh128)"
 
 
 @dataclass(frozen=True)

@@ -282,9 +282,9 @@ def test_an_edited_count_of_the_stage_before_is_found(data_sets, tmp_path, key):
     assert what.startswith("history counts")
 
 
-@pytest.mark.parametrize("key", ["rows", "tokens", "rows_sha256"])
+@pytest.mark.parametrize("key", ["rows", "tokens", "rows_xxh128"])
 def test_an_edited_line_of_a_shard_is_found(broken, key):
-    values = {"rows": 1, "tokens": 1, "rows_sha256": "0" * 64}
+    values = {"rows": 1, "tokens": 1, "rows_xxh128": "0" * 32}
     edit_manifest(broken, lambda manifest: manifest["shards"][0].update({key: values[key]}))
     ((place, what),) = faults_of(broken)
     assert place == "data/part-00000.parquet"

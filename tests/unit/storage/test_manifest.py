@@ -18,7 +18,7 @@ SHARD = {
     "tokens": 5,
     "bytes": 100,
     "sha256": "0" * 64,
-    "rows_sha256": "1" * 64,
+    "rows_xxh128": "1" * 32,
 }
 MANIFEST = {
     "format_version": 1,

@@ -97,7 +97,7 @@ def test_a_shard_reads_back_and_says_what_it_holds(tmp_path):
     assert shard.sha256 == hashlib.sha256(path.read_bytes()).hexdigest()
     rows_hash = RowHash(EXAMPLES)
     rows_hash.update(batch)
-    assert shard.rows_sha256 == rows_hash.hexdigest()
+    assert shard.rows_xxh128 == rows_hash.hexdigest()
     assert shard_metadata(path)["stage"] == "pair"
     assert pq.read_schema(path).field("input_ids").metadata[b"meaning"]
     metadata = pq.read_metadata(path)
