@@ -76,11 +76,11 @@ class DatasetFolder:
                 f"{self.manifest}: cannot be read ({error.strerror}). Check its permissions and "
                 f"the disk."
             ) from None
-        except ValueError as error:
+        except (ValueError, RecursionError) as error:
             raise ShardError(
                 f"{self.manifest}: not a manifest ({error}). Make the data set again."
             ) from None
-        if not isinstance(manifest, dict) or "shards" not in manifest or "stage" not in manifest:
+        if not _is_manifest(manifest):
             raise ShardError(
                 f"{self.manifest}: not a manifest of maskprep (no stage or shards in it)."
             )
@@ -279,6 +279,18 @@ def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
         "sha256": shard.sha256,
         "rows_sha256": shard.rows_sha256,
     }
+
+
+def _is_manifest(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    if not isinstance(value, dict) or not isinstance(value.get("stage"), str):
+        return False
+    kinds = {"name": str, "rows": int, "bytes": int, "sha256": str}
+    shards = value.get("shards")
+    return isinstance(shards, list) and all(
+        isinstance(shard, dict)
+        and all(isinstance(shard.get(key), kind) for key, kind in kinds.items())
+        for shard in shards
+    )
 
 
 IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
