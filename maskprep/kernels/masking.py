@@ -139,7 +139,8 @@ def choose_units(
         key: uint64 [2], seed and epoch.
         probability: of being chosen, times 2^32.
         selected: uint8 [tokens], zeros; written in place.
-        counts: int64 [2], rows that were forced to one unit, rows with nothing to choose; added to.
+        counts: int64 [3], rows that were forced to one unit, rows with nothing to choose, tokens
+            that could be chosen; added to.
 
     Source: Devlin et al. 2019, section 3.1; random rounding as in fairseq's mask_tokens_dataset.
     Unlike BERT: long words are not skipped when they exceed the budget, which would under-select
@@ -159,6 +160,7 @@ def choose_units(
         num_units, num_tokens = _find_units(
             input_ids, unit_starts, offsets[e], offsets[e + 1], maskable, firsts, ranks
         )
+        counts[2] += num_tokens
         if num_tokens == 0:
             counts[1] += 1
             continue

@@ -45,20 +45,20 @@ class MaskingCounts:
 
     def add(
         self,
-        is_maskable: NDArray[np.bool_],
+        num_tokens: int,
         num_rows: int,
-        forced: NDArray[np.int64],
+        chosen: NDArray[np.int64],
         actions: NDArray[np.int64],
     ) -> None:
-        """Add one batch: which of its tokens were maskable, and the kernels' counts."""
+        """Add one batch: its size, and the counts of both kernels."""
         self.rows += num_rows
-        self.tokens += is_maskable.size
-        self.maskable_tokens += int(np.count_nonzero(is_maskable))
+        self.tokens += num_tokens
+        self.rows_forced += int(chosen[0])
+        self.rows_without_maskable_tokens += int(chosen[1])
+        self.maskable_tokens += int(chosen[2])
         self.masked_tokens += int(actions[0])
         self.replaced_tokens += int(actions[1])
         self.kept_tokens += int(actions[2])
-        self.rows_forced += int(forced[0])
-        self.rows_without_maskable_tokens += int(forced[1])
 
 
 @dataclass(frozen=True)
@@ -111,7 +111,7 @@ def mask_examples(
     if config.unit == "word":
         unit_starts, _ = flat_values(batch.column("word_starts"))
     selected = np.zeros(target_ids.size, np.uint8)
-    forced = np.zeros(2, np.int64)
+    chosen = np.zeros(3, np.int64)
     choose_units(
         target_ids,
         unit_starts,
@@ -121,7 +121,7 @@ def mask_examples(
         key,
         probability_threshold(config.mlm_probability),
         selected,
-        forced,
+        chosen,
     )
     input_ids = np.empty_like(target_ids)
     actions = np.zeros(3, np.int64)
@@ -137,7 +137,7 @@ def mask_examples(
         input_ids,
         actions,
     )
-    counts.add(vocabulary.maskable[target_ids], batch.num_rows, forced, actions)
+    counts.add(target_ids.size, batch.num_rows, chosen, actions)
     rows = _Rows(input_ids, target_ids, selected != 0, offsets)
     return _lay_out(batch, rows, config, epoch)
 
@@ -203,7 +203,9 @@ def _loss_mask_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]
 
 
 def _label_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
-    labels = np.where(rows.selected, rows.target_ids.astype(np.int64), IGNORED_LABEL)
+    labels = np.full(rows.target_ids.size, IGNORED_LABEL, np.int64)
+    tokens = np.flatnonzero(rows.selected)
+    labels[tokens] = rows.target_ids[tokens]
     return {
         "input_ids": list_column(rows.input_ids, rows.offsets),
         "labels": list_column(labels, rows.offsets),

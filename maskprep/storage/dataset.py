@@ -24,6 +24,7 @@ from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
     describe_difference,
     identity_of_manifest,
+    is_manifest,
     is_same,
     is_unchanged,
     shard_name,
@@ -74,7 +75,7 @@ class DatasetFolder:
                 f"{self.manifest}: not a manifest ({error}). Make the data set again, with "
                 f"--overwrite."
             ) from None
-        if not isinstance(manifest, dict) or "shards" not in manifest or "stage" not in manifest:
+        if not is_manifest(manifest):
             raise ShardError(
                 f"{self.manifest}: not a manifest of maskprep (no stage or shards in it)."
             )

@@ -67,6 +67,19 @@ def _checksum(manifest: Mapping[str, Any]) -> str:
     return hashlib.sha256(to_json(said)).hexdigest()
 
 
+def is_manifest(value: Any) -> bool:  # noqa: ANN401 - any JSON value
+    """Tell whether this has a stage and a list of shards, as every manifest has."""
+    if not isinstance(value, dict) or not isinstance(value.get("stage"), str):
+        return False
+    kinds = {"name": str, "rows": int, "bytes": int, "sha256": str}
+    shards = value.get("shards")
+    return isinstance(shards, list) and all(
+        isinstance(shard, dict)
+        and all(isinstance(shard.get(key), kind) for key, kind in kinds.items())
+        for shard in shards
+    )
+
+
 def manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield what is wrong with a manifest, judged by itself.
 

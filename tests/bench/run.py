@@ -143,7 +143,7 @@ def _masking_speed(unit: str, rows: int = 8192) -> float:
         begin = time.perf_counter()
         choose_units(
             *(ids, starts, offsets, example_ids, maskable, key),
-            *(probability_threshold(0.15), selected, counts[:2].copy()),
+            *(probability_threshold(0.15), selected, counts.copy()),
         )
         replace_tokens(
             *(ids, offsets, example_ids, selected, ids[:1000], key),

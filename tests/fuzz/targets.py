@@ -170,7 +170,10 @@ SEEDS: dict[str, list[bytes]] = {
     "tokenizer": _tokenizers(),
     "vocabulary": [b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n"],
     "manifest": [
-        b'{"stage": "tokenize", "shards": [{"name": "a.parquet", "bytes": 4, "rows": 1}]}'
+        (
+            b'{"stage": "tokenize", "history": [], "shards": [{"name": "a.parquet", "bytes": 4, '
+            b'"rows": 1, "sha256": "00"}]}'
+        )
     ],
 }
 assert SEEDS.keys() == TARGETS.keys()

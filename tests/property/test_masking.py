@@ -90,6 +90,8 @@ def test_masked_rows_and_counts_are_those_of_the_twin(rows, config, epoch):
         actions += row_actions
     assert counts.rows_forced == forced
     assert [counts.masked_tokens, counts.replaced_tokens, counts.kept_tokens] == actions.tolist()
+    maskable = [bool(VOCABULARY.maskable[token]) for _, pieces in rows for token, _ in pieces]
+    assert counts.maskable_tokens == sum(maskable)
     assert counts.rows == len(rows)
     assert counts.tokens == sum(len(pieces) for _, pieces in rows)
 

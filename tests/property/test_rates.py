@@ -94,7 +94,7 @@ def masking(request, rows):
     example_ids = np.arange(len(input_ids)) * 7919
     selected = np.zeros((EPOCHS, *input_ids.shape), np.uint8)
     corrupted = np.zeros((EPOCHS, *input_ids.shape), np.int32)
-    forced, actions = np.zeros(2, np.int64), np.zeros(3, np.int64)
+    forced, actions = np.zeros(3, np.int64), np.zeros(3, np.int64)
     maskable = np.arange(FIRST_ID + POOL_SIZE + 1) >= FIRST_ID
     pool = np.arange(FIRST_ID + 1, FIRST_ID + 1 + POOL_SIZE, dtype=np.int32)
     thresholds = np.array([probability_threshold(p) for p in (0.8, 0.9)])

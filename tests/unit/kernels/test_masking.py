@@ -19,7 +19,7 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
     if starts is not None:
         unit_starts = np.array([start for row in starts for start in row], np.bool_)
     selected = np.zeros(tokens.size, np.uint8)
-    counts = np.zeros(2, np.int64)
+    counts = np.zeros(3, np.int64)
     choose_units(
         tokens,
         unit_starts,
@@ -56,13 +56,13 @@ def replace(tokens, selected, thresholds, seed=0):
 def test_with_probability_one_every_maskable_token_is_chosen():
     selected, counts = choose([[CLS, 10, 11, UNK, 12, SEP]], probability=1.0)
     assert selected.tolist() == [0, FIRST, FIRST, 0, FIRST, 0]
-    assert counts == [0, 0]
+    assert counts == [0, 0, 3]
 
 
 def test_with_a_tiny_probability_each_row_is_forced_to_one_unit():
     rows = [[CLS, 10, 11, 12, SEP]] * 20
     selected, counts = choose(rows, [[True, True, False, True, True]] * 20, probability=1e-9)
-    assert counts == [20, 0]
+    assert counts == [20, 0, 60]
     per_row = selected.reshape(20, 5).tolist()
     assert {tuple(row) for row in per_row} == {(0, FIRST, REST, 0, 0), (0, 0, 0, FIRST, 0)}
 
@@ -70,13 +70,13 @@ def test_with_a_tiny_probability_each_row_is_forced_to_one_unit():
 def test_rows_of_special_tokens_are_counted_and_left_alone():
     selected, counts = choose([[CLS, SEP, SEP], [], [CLS, 10, SEP], [UNK]])
     assert selected.tolist() == [0, 0, 0, 0, FIRST, 0, 0]
-    assert counts == [1, 3]
+    assert counts == [1, 3, 1]
 
 
 def test_no_rows_are_no_trouble():
     selected, counts = choose([])
     assert selected.size == 0
-    assert counts == [0, 0]
+    assert counts == [0, 0, 0]
 
 
 def test_a_word_that_fills_the_row_is_chosen_whole():
@@ -98,7 +98,7 @@ def test_words_longer_than_the_budget_are_chosen_as_often_as_others():
     # A word of 10 tokens and ten of 1 in a row whose budget is 3.
     rows = [[10] * 20] * 2000
     starts = [[True, *[False] * 9, *[True] * 10]] * 2000
-    selected, (forced, _) = choose(rows, starts)
+    selected, (forced, *_) = choose(rows, starts)
     rates = (selected.reshape(2000, 20) != 0).mean(axis=0)
     # Only the long word can leave a row empty, and it is what such a row is forced to have.
     # In 2,000 rows the standard deviation of one rate is 0.8 points.
