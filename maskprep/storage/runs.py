@@ -19,6 +19,7 @@ from maskprep.kernels.counter_rng import shuffle_keys
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.row_order import gather_rows
+from maskprep.storage.shards import grouped
 
 BUCKET_BITS = 16
 _KEY = "shuffle_key"
@@ -41,15 +42,20 @@ class Run:
 
 
 def write_runs(
-    batches: Iterable[pa.RecordBatch], folder: Path, stem: str, shuffle: Shuffle | None
+    batches: Iterable[pa.RecordBatch],
+    folder: Path,
+    stem: str,
+    shuffle: Shuffle | None,
+    run_rows: int,
 ) -> list[Run]:
-    """Write batches as runs: one run a batch if they are to be shuffled, else one in all.
+    """Write batches as runs: sorted runs of `run_rows` rows if they are shuffled, else one in all.
 
     Args:
-        batches: of one schema, bounded in size, with a column example_id if shuffled.
+        batches: of one schema, cut anywhere, with a column example_id if shuffled.
         folder: where the files go.
         stem: first part of their names.
         shuffle: the order; None keeps the rows' own.
+        run_rows: most rows of a sorted run, which is held in memory.
     """
     runs: list[Run] = []
     with machine_errors(folder):
@@ -57,9 +63,9 @@ def write_runs(
         if shuffle is None:
             run = _write_file(batches, folder / f"{stem}.arrow")
             return [run] if run.rows else []
-        for number, batch in enumerate(batches):
+        for number, pieces in enumerate(grouped(batches, run_rows)):
             path = folder / f"{stem}-{number:05d}.arrow"
-            runs.append(_write_file([_sorted_by_key(batch, shuffle)], path))
+            runs.append(_write_file([_sorted_by_key(pieces, shuffle)], path))
     return runs
 
 
@@ -87,10 +93,13 @@ def _keys(batch: pa.RecordBatch, shuffle: Shuffle) -> NDArray[np.uint64]:
     return keys
 
 
-def _sorted_by_key(batch: pa.RecordBatch, shuffle: Shuffle) -> pa.RecordBatch:
-    keys = _keys(batch, shuffle)
-    keyed = batch.append_column(_KEY, arrow_array(keys))
-    return gather_rows([keyed], np.argsort(keys, kind="stable"))
+def _sorted_by_key(pieces: Sequence[pa.RecordBatch], shuffle: Shuffle) -> pa.RecordBatch:
+    keys = [_keys(piece, shuffle) for piece in pieces]
+    keyed = [
+        piece.append_column(_KEY, arrow_array(some))
+        for piece, some in zip(pieces, keys, strict=True)
+    ]
+    return gather_rows(keyed, np.argsort(np.concatenate(keys), kind="stable"))
 
 
 def _open_run(run: Run) -> pa.RecordBatch:

@@ -77,13 +77,22 @@ def regroup(
 ) -> Iterator[pa.RecordBatch]:
     """Combine batches into batches of exactly `rows` rows; the last may be shorter.
 
+    The result depends on the sequence of rows, not on how it was cut; see `grouped`.
+    """
+    for pieces in grouped(batches, rows, tokens):
+        yield pieces[0] if len(pieces) == 1 else pa.concat_batches(pieces)
+
+
+def grouped(
+    batches: Iterable[pa.RecordBatch], rows: int, tokens: int | None = None
+) -> Iterator[list[pa.RecordBatch]]:
+    """Collect batches, and slices of them, of together `rows` rows; the last may have fewer.
+
     Args:
         batches: of one schema, cut anywhere.
-        rows: per combined batch.
-        tokens: if given, a combined batch also ends before it exceeds this many values of
-            input_ids; a row that alone exceeds them stands alone.
-
-    The result depends on the sequence of rows, not on how it was cut.
+        rows: per group.
+        tokens: if given, a group also ends before it exceeds this many values of input_ids; a row
+            that alone exceeds them stands alone.
     """
     pending: list[pa.RecordBatch] = []
     num_rows = num_tokens = 0
@@ -99,10 +108,10 @@ def regroup(
                 num_rows += take
                 num_tokens += taken_tokens
             if batch.num_rows or num_rows == rows:
-                yield _combine(pending)
+                yield pending
                 pending, num_rows, num_tokens = [], 0, 0
     if pending:
-        yield _combine(pending)
+        yield pending
 
 
 def _rows_that_fit(
@@ -116,12 +125,6 @@ def _rows_that_fit(
     if fitting == 0 and is_empty:
         fitting = 1
     return fitting, int(ends[fitting] - ends[0])
-
-
-def _combine(batches: list[pa.RecordBatch]) -> pa.RecordBatch:
-    if len(batches) == 1:
-        return batches[0]
-    return pa.concat_batches(batches)
 
 
 def write_shard(

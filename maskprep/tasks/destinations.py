@@ -82,9 +82,7 @@ class RunFiles:
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
         """Write all rows; return the runs."""
-        if self.shuffle is not None:
-            batches = regroup(batches, self.rows)
-        runs = write_runs(batches, Path(self.folder), self.stem, self.shuffle)
+        runs = write_runs(batches, Path(self.folder), self.stem, self.shuffle, self.rows)
         return {"runs": [asdict(run) for run in runs]}
 
 

@@ -13,7 +13,7 @@ from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle, write_runs
-from maskprep.storage.shards import regroup, row_group_rows
+from maskprep.storage.shards import row_group_rows
 from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.pairing import RUN_TOKENS
 from maskprep.tasks.plan import Receipt, Run, add_counts
@@ -72,10 +72,11 @@ def examples_of_stream(
     batches = first_rows(rows.stream.batches(), limit)
     run.progress.begin("spool", None, "rows")
     runs = write_runs(
-        regroup(_told(run, batches), max(1, RUN_TOKENS // length)),
+        _told(run, batches),
         run.scratch / "examples",
         "stream",
         shuffle,
+        max(1, RUN_TOKENS // length),
     )
     run.progress.end()
     return Examples(sum(r.rows for r in runs), length, runs=tuple(runs), shuffle=shuffle)

@@ -31,7 +31,8 @@ from maskprep.tasks.records import Record, setting_of
 from maskprep.tasks.rows import ShardRows
 
 STREAM_SPOOL_TOKENS = 2**24
-RUN_TOKENS = 2**23
+RUN_TOKENS = 2**22
+"""Of rows that are sorted in memory, for a shuffle."""
 
 
 def pair_layout(tokenizer: Tokenizer) -> PairLayout:

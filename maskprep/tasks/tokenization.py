@@ -215,6 +215,7 @@ class TokenizationPhase:
             add_counts(totals, {"read": receipt["read"], "counts": receipt["counts"]})
             self.rejects += receipt["rejects"][: MOST_LISTED - len(self.rejects)]
             yield receipt
+        _ready.clear()  # The phases that follow need the memory.
         add_lines(self.rejects, self.text.sources)
 
     def _tasks(self, run: Run, totals: dict[str, Any]) -> Iterator[TokenizationTask]:

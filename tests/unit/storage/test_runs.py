@@ -28,9 +28,9 @@ def cut(batch, rows):
     return [batch.slice(start, rows) for start in range(0, batch.num_rows, rows)]
 
 
-def order_of(folder, batches, shuffle, stretch_rows, batch_rows=5):
+def order_of(folder, batches, shuffle, stretch_rows, batch_rows=5, run_rows=7):
     """Write runs, read every stretch; return the input numbers of the rows in their new order."""
-    runs = write_runs(batches, folder, "part", shuffle)
+    runs = write_runs(batches, folder, "part", shuffle, run_rows)
     order = []
     for stretch in cut_order(runs, shuffle, stretch_rows):
         read = list(read_stretch(runs, shuffle, stretch, batch_rows))
@@ -60,8 +60,8 @@ def test_the_order_is_ascending_keys_and_ties_keep_the_input_order(
     example_ids, run_rows, stretch_rows, batch_rows
 ):
     with tempfile.TemporaryDirectory() as folder:
-        batches = cut(rows_of(example_ids), run_rows)
-        order = order_of(Path(folder), batches, SHUFFLE, stretch_rows, batch_rows)
+        batches = cut(rows_of(example_ids), 4)
+        order = order_of(Path(folder), batches, SHUFFLE, stretch_rows, batch_rows, run_rows)
     assert order == sorted_order(example_ids, SHUFFLE)
 
 
@@ -69,7 +69,7 @@ def test_many_rows_in_runs_of_very_different_sizes(tmp_path):
     example_ids = np.random.default_rng(0).integers(0, 2**63, 3000).tolist()
     batch = rows_of(example_ids)
     batches = [batch.slice(0, 1), batch.slice(1, 2000), batch.slice(2001, 0), batch.slice(2001)]
-    order = order_of(tmp_path, batches, SHUFFLE, stretch_rows=701, batch_rows=100)
+    order = order_of(tmp_path, batches, SHUFFLE, stretch_rows=701, batch_rows=100, run_rows=1300)
     assert order == sorted_order(example_ids, SHUFFLE)
     assert order != list(range(3000))
 
@@ -92,9 +92,9 @@ def test_without_shuffling_rows_keep_their_order(tmp_path, run_rows, stretch_row
 
 def test_rows_of_several_tasks_follow_each_other(tmp_path):
     batch = rows_of(range(20))
-    runs = write_runs([batch.slice(0, 12)], tmp_path, "a", None)
-    runs += write_runs([], tmp_path, "b", None)
-    runs += write_runs([batch.slice(12)], tmp_path, "c", None)
+    runs = write_runs([batch.slice(0, 12)], tmp_path, "a", None, 1)
+    runs += write_runs([], tmp_path, "b", None, 1)
+    runs += write_runs([batch.slice(12)], tmp_path, "c", None, 1)
     found = []
     for stretch in cut_order(runs, None, 8):
         for part in read_stretch(runs, None, stretch, 3):
@@ -104,12 +104,12 @@ def test_rows_of_several_tasks_follow_each_other(tmp_path):
 
 def test_a_run_reads_back_as_it_was_written(tmp_path):
     batch = rows_of(range(9))
-    (run,) = write_runs(cut(batch, 4), tmp_path, "part", None)
+    (run,) = write_runs(cut(batch, 4), tmp_path, "part", None, 1)
     assert run.rows == 9
     assert pa.concat_batches(read_run(run)) == batch
 
 
 @pytest.mark.parametrize("shuffle", [None, SHUFFLE], ids=["in-order", "shuffled"])
 def test_no_rows_give_no_stretch(tmp_path, shuffle):
-    assert cut_order(write_runs([], tmp_path, "part", shuffle), shuffle, 10) == []
-    assert cut_order(write_runs([rows_of([])], tmp_path, "part", shuffle), shuffle, 10) == []
+    assert cut_order(write_runs([], tmp_path, "part", shuffle, 1), shuffle, 10) == []
+    assert cut_order(write_runs([rows_of([])], tmp_path, "part", shuffle, 1), shuffle, 10) == []
