@@ -175,7 +175,8 @@ def prepare_corpus(
         text = survey_corpus(found, engine, context.progress)
 
         def make(run: Run, folder: DatasetFolder) -> Made:
-            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, run)
+            unfinished = folder.work / "tokenizer"
+            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, unfinished, run)
             job = PreparationJob(
                 text,
                 used,

@@ -1,14 +1,13 @@
 """The command `maskprep`: its commands, and what their failures look like."""
 
+import contextlib
 import errno
 import functools
 import io
 import os
-import signal
 import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Annotated, Any, Never
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +18,7 @@ from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
+from maskprep.cli.signals import ENDINGS, EndedBySignalError, ended_by_signals
 from maskprep.cli.standard_streams import printable
 from maskprep.cli.tokenize_command import tokenize_command
 from maskprep.cli.train_command import train_command
@@ -60,26 +60,16 @@ def main() -> None:
     """Run the command line."""
     # Processes do the work; the library's threads would only get into their way.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    signal.signal(signal.SIGTERM, _terminate)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Text of any language must not fail in a terminal of one.
         sys.stdout.reconfigure(errors="backslashreplace")
     app(prog_name="maskprep")
 
 
-class _Terminated(BaseException):
-    """SIGTERM came; unwinds the run as Ctrl-C does."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> Never:
-    # A second one must not interrupt the cleaning up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Terminated
-
-
 def _say(message: str) -> None:
     if sys.stderr is not None:
-        typer.echo(printable(message), err=True)
+        with contextlib.suppress(OSError):  # A terminal that has gone.
+            typer.echo(printable(message), err=True)
 
 
 def _announce_compilation() -> None:
@@ -98,20 +88,19 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever Typer parsed
         try:
-            _announce_compilation()
-            command(*arguments, **options)
-            _flush_output()
+            with ended_by_signals():
+                _announce_compilation()
+                command(*arguments, **options)
+                _flush_output()
+        except EndedBySignalError as error:
+            _say(
+                f"{ENDINGS[error.number]}. The same command again goes on with a folder where "
+                f"this one stopped."
+            )
+            raise typer.Exit(128 + error.number) from None
         except MaskprepError as error:
             _say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            _say(
-                "Interrupted. The same command again goes on with a folder where this one stopped."
-            )
-            raise typer.Exit(128 + signal.SIGINT) from None
-        except _Terminated:
-            _say("Terminated. The same command again goes on with a folder where this one stopped.")
-            raise typer.Exit(128 + signal.SIGTERM) from None
         except MemoryError:
             _say("error: out of memory. Lower --workers or --memory, or free some memory.")
             raise typer.Exit(MachineError.exit_code) from None

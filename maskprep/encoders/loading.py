@@ -8,6 +8,7 @@ the roles.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -204,7 +205,8 @@ def tokenizer_from_json(
 def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
     """Write a tokenizer as a folder that `load_tokenizer` and transformers' AutoTokenizer read.
 
-    A file that holds the right text already is left alone: others may be reading it.
+    A file that holds the right text already is left alone: others may be reading it. A file
+    changes as a whole, since a trained tokenizer is read again by a run that goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     roles = {f"{role}_token": token for role, token in sorted(tokenizer.roles.items())}
@@ -224,7 +226,12 @@ def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
         path = folder / name
         data = text.encode()
         if not path.exists() or path.read_bytes() != data:
-            path.write_bytes(data)
+            unfinished = path.with_name(f".{name}.unfinished")
+            with unfinished.open("wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            unfinished.replace(path)
 
 
 def _vocabulary_backend(

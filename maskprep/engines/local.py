@@ -7,6 +7,7 @@ import itertools
 import multiprocessing
 import multiprocessing.connection
 import multiprocessing.forkserver
+import multiprocessing.resource_tracker
 import os
 import signal
 import threading
@@ -72,6 +73,7 @@ class LocalEngine:
             context = multiprocessing.get_context(_METHOD)
             context.set_forkserver_preload(self._preload)
             with _interrupts_held():
+                _start_silent_tracker()
                 multiprocessing.forkserver.ensure_running()
 
     def run(
@@ -124,6 +126,23 @@ class LocalEngine:
                 "a worker process was killed (out of memory?). Free some memory or lower "
                 "--workers, and run the same command again: it goes on where it stopped."
             ) from error
+
+
+def _start_silent_tracker() -> None:
+    """Start the process that removes what a killed run leaves, and let it do so without a word.
+
+    Its warning would say that semaphores were leaked, after the prompt is back.
+    """
+    before = os.environ.get("PYTHONWARNINGS")
+    ours = "ignore:resource_tracker:UserWarning"
+    os.environ["PYTHONWARNINGS"] = ours if before is None else f"{before},{ours}"
+    try:
+        multiprocessing.resource_tracker.ensure_running()
+    finally:
+        if before is None:
+            del os.environ["PYTHONWARNINGS"]
+        else:
+            os.environ["PYTHONWARNINGS"] = before
 
 
 @contextmanager

@@ -21,7 +21,8 @@ from typing import Any
 import filelock
 
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
-from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder
+from maskprep.storage.atomic import atomic_file, machine_errors, sync_folder, sync_tree
+from maskprep.storage.identity import identity_of, name_differences, same_identity, to_json
 from maskprep.storage.shards import Shard
 
 FORMAT_VERSION = 1
@@ -52,6 +53,7 @@ class DatasetFolder:
         self.manifest = path / "manifest.json"
         self.work = path / ".work"
         self.journal = self.work / "journal"
+        self.naming = self.work / "naming.json"
         self.staged = self.work / "shards"
         self.scratch = self.work / "scratch"
         if temp_dir is not None:
@@ -104,24 +106,26 @@ class DatasetFolder:
             self.work.mkdir(parents=True, exist_ok=True)
         with self._lock():
             manifest = self.read_manifest()
-            found = self._unfinished() if manifest is None else _identity_of(manifest)
-            if found is not None and not _same(found, identity):
+            found = self._unfinished() if manifest is None else identity_of(manifest)
+            if found is not None and not same_identity(found, identity):
                 if not overwrite:
                     if manifest is not None:
                         self._forget_work()
                     self._refuse(found, identity, complete=manifest is not None)
-                self._clear()
-                manifest = None
+                found = manifest = None
             if manifest is not None:
                 self._forget_work()
                 yield True
             else:
+                if found is None:  # Whatever is here belongs to no run that could go on.
+                    self._clear()
                 self._restart_if_moved()
+                self._take_names_back()
                 for folder in (self.journal, self.staged, self.scratch):
                     with machine_errors(folder):
                         folder.mkdir(parents=True, exist_ok=True)
                 with atomic_file(self.work / "run.json") as file:
-                    file.write(_to_json(identity))
+                    file.write(to_json(identity))
                 try:
                     yield False
                 except MaskprepError as error:
@@ -138,17 +142,30 @@ class DatasetFolder:
         if place.exists() and place.read_text() != here:
             with machine_errors(self.work):
                 for folder in (self.journal, self.staged, self.scratch):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
         with machine_errors(place):
             place.write_text(here)
+
+    def _take_names_back(self) -> None:
+        """Undo half a commit, so that the shards are where their receipts say."""
+        if not self.naming.exists():
+            return
+        with machine_errors(self.data):
+            for final, before in json.loads(self.naming.read_bytes()).items():
+                named, staged = self.data / Path(final).name, self.staged / Path(before).name
+                if named.exists() and not staged.exists():
+                    named.replace(staged)
+            self.naming.unlink()
 
     def _forget_work(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _forget_run(self) -> None:
-        self._forget_work()
+        # .work last: without it the rest would not be known as ours.
         shutil.rmtree(self.tokenizer, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
+        self._forget_work()
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
 
@@ -156,16 +173,21 @@ class DatasetFolder:
     def _lock(self) -> Iterator[None]:
         owner = self.work / "owner"
         lock = filelock.FileLock(self.work / "lock", blocking=False)
+        with machine_errors(self.work / "lock"):
+            try:
+                lock.acquire()
+            except filelock.Timeout:
+                held_by = owner.read_text() if owner.exists() else "another process"
+                raise MachineError(
+                    f"{self.path} is held by another run ({held_by}). Wait for it to end, or "
+                    f"choose another --output."
+                ) from None
         try:
-            with lock:
+            with machine_errors(owner):
                 owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-                yield
-        except filelock.Timeout:
-            held_by = owner.read_text() if owner.exists() else "another process"
-            raise MachineError(
-                f"{self.path} is held by another run ({held_by}). Wait for it to end, or choose "
-                f"another --output."
-            ) from None
+            yield
+        finally:
+            lock.release()
 
     def _check_ours(self) -> None:
         if self.path.exists() and not self.path.is_dir():
@@ -193,16 +215,19 @@ class DatasetFolder:
         self, found: Mapping[str, Any], identity: Mapping[str, Any], *, complete: bool
     ) -> None:
         state = "a data set" if complete else "an unfinished run"
+        differing = name_differences(found, identity)
         raise ConfigError(
-            f"{self.path} holds {state} made with other settings ({_difference(found, identity)}). "
+            f"{self.path} holds {state} made with other settings ({differing}). "
             f"Choose another --output, or replace it with --overwrite."
         )
 
     def _clear(self) -> None:
+        """Remove all that is ours, the identity first: half removed, it is nobody's."""
         with machine_errors(self.path):
-            self.manifest.unlink(missing_ok=True)
-            for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
-                shutil.rmtree(folder, ignore_errors=True)
+            for file in (self.manifest, self.work / "run.json", self.naming):
+                file.unlink(missing_ok=True)
+            for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
+                _remove(folder)
 
     def commit(self, manifest: Mapping[str, Any], staged: Sequence[Path], title: str) -> None:
         """Give the shards their final names, and write the manifest last.
@@ -211,22 +236,40 @@ class DatasetFolder:
             manifest: the content of manifest.json.
             staged: the shards' files, in the order of `manifest["shards"]`.
             title: of the data-set card.
+
+        Raises:
+            MachineError: the folder cannot be written to.
         """
+        names = {
+            shard["name"]: path for shard, path in zip(manifest["shards"], staged, strict=True)
+        }
+        with atomic_file(self.naming) as file:
+            file.write(to_json({name: path.name for name, path in names.items()}))
         with machine_errors(self.data):
+            sync_tree(self.tokenizer)
             self.data.mkdir(exist_ok=True)
-            for path, shard in zip(staged, manifest["shards"], strict=True):
-                final = self.data / shard["name"]
-                if path.exists():
-                    path.replace(final)
-            names = {shard["name"] for shard in manifest["shards"]}
+            for name, path in names.items():
+                path.replace(self.data / name)
             for stray in self.data.iterdir():
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
-        with atomic_file(self.path / "README.md") as file:
-            file.write(CARD.format(title=title, number=_content_number(manifest)).encode())
-        with atomic_file(self.manifest) as file:
-            file.write(_to_json(manifest))
+        card = CARD.format(title=title, number=_content_number(manifest))
+        self._publish("README.md", card.encode())
+        self._publish("manifest.json", to_json(manifest))
+
+    def _publish(self, name: str, content: bytes) -> None:
+        """Write a file beside the shards; what is unfinished lies in .work, like all the rest."""
+        with atomic_file(self.work / name) as file:
+            file.write(content)
+        with machine_errors(self.path / name):
+            (self.work / name).replace(self.path / name)
+            sync_folder(self.path)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)
 
 
 def _content_number(manifest: Mapping[str, Any]) -> int:
@@ -249,51 +292,3 @@ def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
         "sha256": shard.sha256,
         "rows_sha256": shard.rows_sha256,
     }
-
-
-IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
-
-
-def _identity_of(manifest: Mapping[str, Any]) -> dict[str, Any]:
-    return {key: manifest.get(key) for key in IDENTITY_KEYS}
-
-
-def _same(found: Mapping[str, Any], identity: Mapping[str, Any]) -> bool:
-    return _to_json(found) == _to_json(identity)
-
-
-def _difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name the first settings that differ, with both values."""
-    differences = []
-    for key, (before, now) in _flat_pairs(found, wanted):
-        differences.append(f"{key}: {before!r} there, {now!r} now")
-    return "; ".join(differences[:3]) or "another order of the same settings"
-
-
-def _flat_pairs(
-    found: Any,  # noqa: ANN401 - any JSON value
-    wanted: Any,  # noqa: ANN401
-    name: str = "",
-) -> Iterator[tuple[str, tuple[Any, Any]]]:
-    if isinstance(found, dict) and isinstance(wanted, dict):
-        for key in sorted(found.keys() | wanted.keys()):
-            yield from _flat_pairs(found.get(key), wanted.get(key), f"{name}.{key}".lstrip("."))
-    elif _are_named(found) and _are_named(wanted) and len(found) == len(wanted):
-        for before, now in zip(found, wanted, strict=True):
-            yield from _flat_pairs(before, now, f"{name}.{before.get('stage') or before['name']}")
-    elif json.dumps(found, sort_keys=True) != json.dumps(wanted, sort_keys=True):
-        if isinstance(found, list | dict) or isinstance(wanted, list | dict):
-            yield name, ("something else", "this run's")
-        else:
-            yield name, (found, wanted)
-
-
-def _are_named(value: Any) -> bool:  # noqa: ANN401 - any JSON value
-    """Tell whether this is a list of sources or of stages."""
-    return isinstance(value, list) and all(
-        isinstance(entry, dict) and ("stage" in entry or "name" in entry) for entry in value
-    )
-
-
-def _to_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
-    return (json.dumps(value, indent=2, sort_keys=True, ensure_ascii=False) + "\n").encode()

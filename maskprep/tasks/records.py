@@ -77,7 +77,7 @@ def identity_of(
     tokenizer: str | TrainingConfig,
     **more: int,
 ) -> Record:
-    """Collect everything that decides the bytes of a data set (`storage.dataset.IDENTITY_KEYS`).
+    """Collect everything that decides the bytes of a data set (`storage.identity.IDENTITY_KEYS`).
 
     Args:
         record: of its rows.
