@@ -1,4 +1,4 @@
-"""Runs of the command: hundreds of them, quickly, with system calls that fail when a test wants it."""
+"""Runs of the command: hundreds of them, quickly, on a machine that fails when a test wants it."""
 
 import contextlib
 import hashlib
@@ -42,11 +42,19 @@ class Running:
     def kill(self, number=signal.SIGKILL):
         os.kill(self.pid, number)
 
+    def kill_group(self, number):
+        os.killpg(self.pid, number)
+
+    def wait_until_stopped(self):
+        while "T (stopped)" not in Path(f"/proc/{self.pid}/status").read_text():
+            time.sleep(0.01)
+
+    def stderr(self):
+        return (self._folder / "stderr").read_text("utf-8")
+
     def wait(self):
         code = self._nursery.ask({"wait": self.pid})
-        return Ended(
-            code, *((self._folder / name).read_text("utf-8") for name in ("stderr", "stdout"))
-        )
+        return Ended(code, self.stderr(), (self._folder / "stdout").read_text("utf-8"))
 
 
 class Nursery:
@@ -66,15 +74,26 @@ class Nursery:
     def _answer(self):
         return int(self._process.stdout.readline())
 
-    def start(self, *arguments, folder=None, umask=0o022, **env):
+    def start(
+        self, *arguments, folder=None, umask=0o022, limits=None, user=None, ignored=None, **env
+    ):
+        """Start a run; further keywords are environment variables."""
         self._runs += 1
         place = folder or self._scratch / f"run-{self._runs}"
-        place.mkdir(exist_ok=True)
+        place.mkdir(parents=True, exist_ok=True)
         for name in ("stdout", "stderr"):
             (place / name).unlink(missing_ok=True)
         words = [str(one) for one in arguments]
         env = {name: str(value) for name, value in env.items()}
-        request = {"run": words, "env": env, "folder": str(place), "umask": umask}
+        request = {
+            "run": words,
+            "env": env,
+            "folder": str(place),
+            "umask": umask,
+            "limits": limits or {},
+            "user": user,
+            "ignored": ignored,
+        }
         return Running(self, self.ask(request), place)
 
     def run(self, *arguments, **options):

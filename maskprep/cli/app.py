@@ -5,6 +5,7 @@ import errno
 import functools
 import io
 import os
+import re
 import sys
 from collections.abc import Callable
 from typing import Annotated, Any
@@ -34,7 +35,7 @@ _ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EFBIG: _SPACE,
-    errno.EIO: _SPACE,
+    errno.EIO: "Check the disk",
     errno.EROFS: _SPACE,
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
@@ -45,6 +46,11 @@ _ADVICE = {
     errno.EAGAIN: _LIMIT,
 }
 """What the user can do where the system refuses something that no stage expected."""
+
+_NO_MEMORY = re.compile(
+    "failed to map segment|annot allocate memory|launch worker thread|can't start new thread"
+)
+"""How the loader of libraries, Arrow and Python say that a limit is reached (ulimit -v, -u)."""
 
 app = typer.Typer(
     name="maskprep",
@@ -58,12 +64,16 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    # Processes do the work; the library's threads would only get into their way.
+    # Processes do the work; the libraries' threads would only get into their way.
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Text of any language must not fail in a terminal of one.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(prog_name="maskprep")
+    try:
+        app(prog_name="maskprep")
+    except OSError as error:  # From --help or --version: commands are guarded.
+        sys.exit(_say_what_is_refused(error))
 
 
 def _say(message: str) -> None:
@@ -101,22 +111,28 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
         except MaskprepError as error:
             _say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
-        except MemoryError:
-            _say("error: out of memory. Lower --workers or --memory, or free some memory.")
-            raise typer.Exit(MachineError.exit_code) from None
         except BrokenPipeError:
             _forget_output()
             raise typer.Exit(CLOSED_READER) from None
-        except OSError as error:
-            advice = _ADVICE.get(error.errno or 0)
-            if advice is None:
+        except Exception as error:
+            if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+                _say("error: out of memory. Lower --workers or --memory, or free some memory.")
+                raise typer.Exit(MachineError.exit_code) from None
+            if not isinstance(error, OSError):
                 raise
-            _forget_output()
-            place = error.filename or "the output"
-            _say(f"error: {place}: {error.strerror}. {advice}.")
-            raise typer.Exit(MachineError.exit_code) from None
+            raise typer.Exit(_say_what_is_refused(error)) from None
 
     return run
+
+
+def _say_what_is_refused(error: OSError) -> int:
+    advice = _ADVICE.get(error.errno or 0)
+    if advice is None:
+        raise error
+    _forget_output()
+    place = error.filename or "the output"
+    _say(f"error: {place}: {error.strerror}. {advice}.")
+    return MachineError.exit_code
 
 
 def _flush_output() -> None:

@@ -18,6 +18,7 @@ from maskprep.stages.tokenization import (
     lines_to_encode,
     tokenize_documents,
 )
+from maskprep.storage.atomic import machine_errors
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rows import ReadCounts
@@ -196,7 +197,8 @@ class TokenizationPhase:
             ConfigError: the language is not known.
         """
         require_language(self.config.language)
-        write_tokenizer_copy(self.tokenizer, self.folder)
+        with machine_errors(self.folder):
+            write_tokenizer_copy(self.tokenizer, self.folder)
         totals |= {"read": asdict(ReadCounts()), "counts": asdict(TokenizationCounts())}
         limit = self.text.config.limit
         for receipt in run.phase(

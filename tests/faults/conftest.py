@@ -77,7 +77,7 @@ def nursery(shim, commands, tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def undisturbed(nursery, commands):
+def undisturbed(nursery, commands):  # noqa: ARG001 - which made them
     """What an undisturbed run of each command makes."""
     given, made = commands
     return {name: tree_of(made / name) for name in given}

@@ -1,16 +1,20 @@
 """Runs the command again and again in forks of one process that has it loaded: start-up is over.
 
 Each line of standard input is a request in JSON, each line of standard output its answer:
-{"run": [arguments], "env": {...}, "folder": path, "umask": number} gives the process id;
+{"run": [arguments], "env": {...}, "folder": path, "umask": number, "limits": {name: number},
+"user": number, "ignored": number of a signal} gives the process id; a limit of AS is on top of what
+this process has;
 {"wait": process id} gives the exit code, negative for a signal. The first answer says: ready.
 Standard output and error of a run go to the files "stdout" and "stderr" of its folder.
 """
 
 import json
 import os
+import resource
 import signal
 import sys
 import time
+from pathlib import Path
 
 
 def run(request):
@@ -25,6 +29,16 @@ def run(request):
         opened = os.open(name, flags, 0o644)
         os.dup2(opened, descriptor)
         os.close(opened)
+    pages = int(Path("/proc/self/statm").read_text().split()[0])
+    for name, number in request["limits"].items():
+        limit = number + pages * os.sysconf("SC_PAGE_SIZE") if name == "AS" else number
+        resource.setrlimit(getattr(resource, f"RLIMIT_{name}"), (limit, limit))
+    if request["user"] is not None:
+        os.setgroups([])
+        os.setresgid(*3 * [request["user"]])
+        os.setresuid(*3 * [request["user"]])
+    if request["ignored"] is not None:
+        signal.signal(request["ignored"], signal.SIG_IGN)
     sys.argv = ["maskprep", *request["run"]]
     main()
 

@@ -4,7 +4,7 @@
  *   FAULT_PATH   only where the file's path contains this
  *   FAULT_AT     the N-th such call, and no other (from 1 on); or, for write,
  *   FAULT_BYTES  every call from the one on that would go beyond so many bytes; what fits is written
- *   FAULT_DO     a number: fail with that errno; "kill": SIGKILL; "short": write half
+ *   FAULT_DO     a number: fail with that errno; "kill" or "stop": that signal; "short": write half
  *   FAULT_LOG    append "call path" of every such call of every process to this file
  *
  * The environment is read at each call, so that a process can be asked after it has begun.
@@ -59,6 +59,7 @@ static int fault(const char *call, const char *path, size_t *size) {
         if (room > 0) { *size = room; return SHORT; }  /* The rest comes with the next call. */
     }
     if (!strcmp(what, "kill")) { kill(getpid(), SIGKILL); pause(); }
+    if (!strcmp(what, "stop")) return raise(SIGSTOP);  /* 0: goes on with SIGCONT */
     if (!strcmp(what, "short")) { *size = *size > 1 ? *size / 2 : *size; return SHORT; }
     errno = atoi(what);
     return FAIL;
