@@ -102,7 +102,9 @@ def test_the_recipe_on_its_page_is_the_recipe():
 
 
 def test_every_promise_names_tests_that_exist():
-    sections = re.split(r"^## ", (DOCS / "explanation" / "promises.md").read_text(), flags=re.M)
+    sections = re.split(
+        r"^## ", (DOCS / "explanation" / "promises.md").read_text(), flags=re.MULTILINE
+    )
     written = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     there = set(re.findall(r"^def (test_\w+)\(", written, re.MULTILINE))
     for section in sections[1:]:
