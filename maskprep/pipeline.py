@@ -181,7 +181,8 @@ def prepare_corpus(
             text.hashes.result()
 
         def make(run: Run, folder: DatasetFolder) -> Made:
-            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, run)
+            unfinished = folder.work / "tokenizer"
+            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, unfinished, run)
             job = PreparationJob(
                 text,
                 used,

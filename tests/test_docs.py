@@ -101,6 +101,18 @@ def test_the_recipe_on_its_page_is_the_recipe():
     assert ("toml", recipe) in _blocks(DOCS / "how-to" / "copy-and-edit-a-recipe.md")
 
 
+def test_every_promise_names_tests_that_exist():
+    sections = re.split(
+        r"^## ", (DOCS / "explanation" / "promises.md").read_text(), flags=re.MULTILINE
+    )
+    written = "\n".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    there = set(re.findall(r"^def (test_\w+)\(", written, re.MULTILINE))
+    for section in sections[1:]:
+        named = set(re.findall(r"^- `(test_\w+)`", section, re.MULTILINE))
+        assert named <= there, named - there
+        assert named or "measured, not tested" in section, section.splitlines()[0]
+
+
 def test_every_dependency_is_explained():
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     rows = (DOCS / "explanation" / "dependencies.md").read_text()

@@ -1,14 +1,14 @@
 """The command `maskprep`: its commands, and what their failures look like."""
 
+import contextlib
 import errno
 import functools
 import io
 import os
-import signal
+import re
 import sys
 from collections.abc import Callable
-from types import FrameType
-from typing import Annotated, Any, Never
+from typing import Annotated, Any
 
 import typer
 
@@ -19,6 +19,7 @@ from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
+from maskprep.cli.signals import ENDINGS, EndedBySignalError, ended_by_signals
 from maskprep.cli.standard_streams import printable
 from maskprep.cli.tokenize_command import tokenize_command
 from maskprep.cli.train_command import train_command
@@ -35,7 +36,7 @@ _ADVICE = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
     errno.EFBIG: _SPACE,
-    errno.EIO: _SPACE,
+    errno.EIO: "Check the disk",
     errno.EROFS: _SPACE,
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
@@ -46,6 +47,11 @@ _ADVICE = {
     errno.EAGAIN: _LIMIT,
 }
 """What the user can do where the system refuses something that no stage expected."""
+
+_NO_MEMORY = re.compile(
+    "failed to map segment|annot allocate memory|launch worker thread|can't start new thread"
+)
+"""How the loader of libraries, Arrow and Python say that a limit is reached (ulimit -v, -u)."""
 
 app = typer.Typer(
     name="maskprep",
@@ -63,26 +69,19 @@ def main() -> None:
     for name in ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
         os.environ.setdefault(name, "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
-    signal.signal(signal.SIGTERM, _terminate)
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Text of any language must not fail in a terminal of one.
         sys.stdout.reconfigure(errors="backslashreplace")
-    app(prog_name="maskprep")
-
-
-class _Terminated(BaseException):
-    """SIGTERM came; unwinds the run as Ctrl-C does."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> Never:
-    # A second one must not interrupt the cleaning up.
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)
-    raise _Terminated
+    try:
+        app(prog_name="maskprep")
+    except OSError as error:  # From --help or --version: commands are guarded.
+        sys.exit(_say_what_is_refused(error))
 
 
 def _say(message: str) -> None:
     if sys.stderr is not None:
-        typer.echo(printable(message), err=True)
+        with contextlib.suppress(OSError):  # A terminal that has gone.
+            typer.echo(printable(message), err=True)
 
 
 def _announce_compilation() -> None:
@@ -101,36 +100,41 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
     @functools.wraps(command)
     def run(*arguments: Any, **options: Any) -> None:  # noqa: ANN401 - whatever Typer parsed
         try:
-            _announce_compilation()
-            command(*arguments, **options)
-            _flush_output()
+            with ended_by_signals():
+                _announce_compilation()
+                command(*arguments, **options)
+                _flush_output()
+        except EndedBySignalError as error:
+            _say(
+                f"{ENDINGS[error.number]}. The same command again goes on with a folder where "
+                f"this one stopped."
+            )
+            raise typer.Exit(128 + error.number) from None
         except MaskprepError as error:
             _say(f"error: {error}")
             raise typer.Exit(error.exit_code) from None
-        except KeyboardInterrupt:
-            _say(
-                "Interrupted. The same command again goes on with a folder where this one stopped."
-            )
-            raise typer.Exit(128 + signal.SIGINT) from None
-        except _Terminated:
-            _say("Terminated. The same command again goes on with a folder where this one stopped.")
-            raise typer.Exit(128 + signal.SIGTERM) from None
-        except MemoryError:
-            _say("error: out of memory. Lower --workers or --memory, or free some memory.")
-            raise typer.Exit(MachineError.exit_code) from None
         except BrokenPipeError:
             _forget_output()
             raise typer.Exit(CLOSED_READER) from None
-        except OSError as error:
-            advice = _ADVICE.get(error.errno or 0)
-            if advice is None:
+        except Exception as error:
+            if isinstance(error, MemoryError) or _NO_MEMORY.search(str(error)):
+                _say("error: out of memory. Lower --workers or --memory, or free some memory.")
+                raise typer.Exit(MachineError.exit_code) from None
+            if not isinstance(error, OSError):
                 raise
-            _forget_output()
-            place = error.filename or "the output"
-            _say(f"error: {place}: {error.strerror}. {advice}.")
-            raise typer.Exit(MachineError.exit_code) from None
+            raise typer.Exit(_say_what_is_refused(error)) from None
 
     return run
+
+
+def _say_what_is_refused(error: OSError) -> int:
+    advice = _ADVICE.get(error.errno or 0)
+    if advice is None:
+        raise error
+    _forget_output()
+    place = error.filename or "the output"
+    _say(f"error: {place}: {error.strerror}. {advice}.")
+    return MachineError.exit_code
 
 
 def _flush_output() -> None:

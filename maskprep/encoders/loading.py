@@ -8,6 +8,7 @@ the roles.
 
 import hashlib
 import json
+import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -210,12 +211,18 @@ def tokenizer_from_json(
 def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
     """Write a tokenizer as a folder that `load_tokenizer` and transformers' AutoTokenizer read.
 
-    A file that holds the right text already is left alone: others may be reading it.
+    A file that holds the right text already is left alone: others may be reading it. A file
+    changes as a whole, since a trained tokenizer is read again by a run that goes on.
     """
     folder.mkdir(parents=True, exist_ok=True)
     texts = _copied_texts(tokenizer)
     for name in differing_copies(tokenizer, folder):
-        (folder / name).write_bytes(texts[name])
+        unfinished = folder / f".{name}.unfinished"
+        with unfinished.open("wb") as file:
+            file.write(texts[name])
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(folder / name)
 
 
 def differing_copies(tokenizer: Tokenizer, folder: Path) -> list[str]:

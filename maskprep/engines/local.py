@@ -116,12 +116,12 @@ class LocalEngine:
             ) from error
 
 
-_ENDING = (signal.SIGINT, signal.SIGTERM)
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def _signals_held() -> Iterator[None]:
-    """Let Ctrl-C and SIGTERM wait: a worker that begins here must not act on them as we do."""
+    """Let signals wait that end a run: a worker that begins here must not act on them as we do."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, _ENDING)
     try:
         yield
@@ -130,9 +130,10 @@ def _signals_held() -> Iterator[None]:
 
 
 def _start_worker() -> None:
-    """Prepare a worker: one thread, the parent alone handles Ctrl-C, no life without a parent."""
+    """Prepare a worker: one thread, the parent alone handles signals, no life without a parent."""
     os.environ.update(_ONE_THREAD)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    for number in (signal.SIGINT, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, _ENDING)
     parent = multiprocessing.parent_process()

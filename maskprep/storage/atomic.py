@@ -11,6 +11,16 @@ from typing import BinaryIO
 from maskprep.errors import MachineError
 
 _HASH_BYTES = 2**20
+_SPACE = "Free some space, or choose another disk with --output and --temp-dir"
+_ADVICE = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "Raise the limit that 'ulimit -f' shows, or make smaller files with --shard-rows",
+    errno.EACCES: "Choose a folder that you may write to",
+    errno.EROFS: "Choose a folder on a disk that can be written to",
+    errno.EMFILE: "Raise the limit that 'ulimit -n' shows",
+    errno.ENOLCK: "Choose an --output on a disk that has file locks",
+}
 
 
 @contextmanager
@@ -48,11 +58,7 @@ def machine_errors(path: Path | str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        advice = {
-            errno.ENOSPC: "Free some space, or choose another disk with --output and --temp-dir",
-            errno.EACCES: "Choose a folder that you may write to",
-            errno.EROFS: "Choose a folder on a disk that can be written to",
-        }.get(error.errno or 0, "Check the disk and the path")
+        advice = _ADVICE.get(error.errno or 0, "Check the disk and the path")
         reason = error.strerror or str(error)
         raise MachineError(
             f"{path}: cannot be written: {reason}. {advice}; then run the same command again."
@@ -74,11 +80,23 @@ def move_into(folder: Path, files: Mapping[str, Path]) -> None:
 
 def sync_folder(folder: Path) -> None:
     """Make renames inside a folder survive a power failure."""
-    descriptor = os.open(folder, os.O_RDONLY)
+    sync_file(folder)
+
+
+def sync_file(path: Path) -> None:
+    """Make what was written to a file survive a power failure."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def sync_tree(folder: Path) -> None:
+    """Make a folder of files survive a power failure."""
+    for path in folder.iterdir():
+        sync_file(path)
+    sync_folder(folder)
 
 
 def hash_file(path: Path) -> str:

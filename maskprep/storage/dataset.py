@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
-from maskprep.storage.atomic import atomic_file, hash_file, machine_errors, sync_folder
+from maskprep.storage.atomic import atomic_file, hash_file, machine_errors, sync_folder, sync_tree
 from maskprep.storage.card import card_text
 from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
@@ -47,6 +47,7 @@ class DatasetFolder:
         self.rejects = path / "rejects.jsonl"
         self.work = path / ".work"
         self.journal = self.work / "journal"
+        self.naming = self.work / "naming.json"
         self.staged = self.work / "shards"
         self._identity = self.work / "run.json"
         self.scratch = self.work / "scratch"
@@ -134,21 +135,20 @@ class DatasetFolder:
         with held(self.path, self.work):
             manifest = self._sound_manifest(overwrite=overwrite)
             found = self._unfinished() if manifest is None else identity_of_manifest(manifest)
-            if found is None:
-                # Nothing here says what it was made of: a run that had just begun.
-                self._clear()
-            elif not is_same(found, wanted := identity()):
+            if found is not None and not is_same(found, wanted := identity()):
                 if not overwrite:
                     if manifest is not None:
                         self._forget_work()
                     self._refuse(found, wanted, complete=manifest is not None)
-                self._clear()
-                manifest = None
+                found = manifest = None
             if manifest is not None:
                 self._forget_work()
                 yield True
             else:
+                if found is None:  # Whatever is here belongs to no run that could go on.
+                    self._clear()
                 self._restart_if_moved()
+                self._take_names_back()
                 for folder in (self.journal, self.staged, self.scratch):
                     with machine_errors(folder):
                         folder.mkdir(parents=True, exist_ok=True)
@@ -222,18 +222,31 @@ class DatasetFolder:
         if place.exists() and place.read_text() != here:
             with machine_errors(self.work):
                 for folder in (self.journal, self.staged, self.scratch):
-                    shutil.rmtree(folder, ignore_errors=True)
+                    _remove(folder)
         with machine_errors(place):
             place.write_text(here)
+
+    def _take_names_back(self) -> None:
+        """Undo half a commit, so that the shards are where their receipts say."""
+        if not self.naming.exists():
+            return
+        with machine_errors(self.data):
+            for final, before in json.loads(self.naming.read_bytes()).items():
+                named, staged = self.data / Path(final).name, self.staged / Path(before).name
+                if named.exists() and not staged.exists():
+                    named.replace(staged)
+            self.naming.unlink()
 
     def _forget_work(self) -> None:
         shutil.rmtree(self.scratch, ignore_errors=True)
         shutil.rmtree(self.work, ignore_errors=True)
 
     def _forget_run(self) -> None:
-        self._forget_work()
+        # .work last: without it the rest would not be known as ours.
         shutil.rmtree(self.tokenizer, ignore_errors=True)
+        shutil.rmtree(self.data, ignore_errors=True)
         self.rejects.unlink(missing_ok=True)
+        self._forget_work()
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
 
@@ -270,12 +283,12 @@ class DatasetFolder:
         )
 
     def _clear(self) -> None:
+        """Remove all that is ours, the identity first: half removed, it is nobody's."""
         with machine_errors(self.path):
-            self.manifest.unlink(missing_ok=True)
-            self._identity.unlink(missing_ok=True)
-            self.rejects.unlink(missing_ok=True)
-            for folder in (self.data, self.tokenizer, self.journal, self.staged, self.scratch):
-                shutil.rmtree(folder, ignore_errors=True)
+            for file in (self.manifest, self._identity, self.naming, self.rejects):
+                file.unlink(missing_ok=True)
+            for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
+                _remove(folder)
 
     def stage_rejects(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Write the lines of `rejects.jsonl`, which gets its name when the shards get theirs.
@@ -301,27 +314,40 @@ class DatasetFolder:
         Args:
             manifest: the content of manifest.json.
             staged: the shards' files, in the order of `manifest["shards"]`.
+
+        Raises:
+            MachineError: the folder cannot be written to.
         """
+        names = {
+            shard["name"]: path for shard, path in zip(manifest["shards"], staged, strict=True)
+        }
+        with atomic_file(self.naming) as file:
+            file.write(to_json({name: path.name for name, path in names.items()}))
         with machine_errors(self.data):
+            sync_tree(self.tokenizer)
             self.data.mkdir(exist_ok=True)
-            for path, shard in zip(staged, manifest["shards"], strict=True):
-                final = self.data / shard["name"]
-                if path.exists():
-                    path.replace(final)
-            names = {shard["name"] for shard in manifest["shards"]}
+            for name, path in names.items():
+                path.replace(self.data / name)
             for stray in self.data.iterdir():
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()
             sync_folder(self.data)
             self._name_rejects(manifest)
         self.write_card(manifest)
-        with atomic_file(self.manifest) as file:
-            file.write(to_json(with_checksum(manifest)))
+        self._publish(self.manifest, to_json(with_checksum(manifest)))
 
     def write_card(self, manifest: Mapping[str, Any]) -> None:
         """Write README.md, which tells readers where the shards are."""
-        with atomic_file(self.card) as file:
-            file.write(card_text(manifest).encode())
+        self._publish(self.card, card_text(manifest).encode())
+
+    def _publish(self, path: Path, content: bytes) -> None:
+        """Write a file beside the shards; what is unfinished lies in .work, like all the rest."""
+        unnamed = self.work / path.name
+        with atomic_file(unnamed) as file:
+            file.write(content)
+        with machine_errors(path):
+            unnamed.replace(path)
+            sync_folder(self.path)
 
     def _name_rejects(self, manifest: Mapping[str, Any]) -> None:
         staged = self.work / self.rejects.name
@@ -329,3 +355,8 @@ class DatasetFolder:
             self.rejects.unlink(missing_ok=True)
         elif staged.exists():
             staged.replace(self.rejects)
+
+
+def _remove(folder: Path) -> None:
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -9,6 +9,7 @@ from pathlib import Path
 import filelock
 
 from maskprep.errors import MachineError
+from maskprep.storage.atomic import machine_errors
 
 
 @contextmanager
@@ -23,14 +24,19 @@ def held(
         advice: what to do where another run holds it.
 
     Raises:
-        MachineError: another run holds it.
+        MachineError: another run holds it, or it cannot be written to.
     """
     owner = work / "owner"
     lock = filelock.FileLock(work / "lock", blocking=False)
+    with machine_errors(work / "lock"):
+        try:
+            lock.acquire()
+        except filelock.Timeout:
+            held_by = owner.read_text() if owner.exists() else "another process"
+            raise MachineError(f"{folder} is held by another run ({held_by}). {advice}") from None
     try:
-        with lock:
+        with machine_errors(owner):
             owner.write_text(f"process {os.getpid()} on {socket.gethostname()}")
-            yield
-    except filelock.Timeout:
-        held_by = owner.read_text() if owner.exists() else "another process"
-        raise MachineError(f"{folder} is held by another run ({held_by}). {advice}") from None
+        yield
+    finally:
+        lock.release()

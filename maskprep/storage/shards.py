@@ -203,6 +203,8 @@ def open_shard(path: Path) -> pq.ParquetFile:
         raise MachineError(
             f"{path}: cannot be read: Permission denied. Check its permissions."
         ) from None
+    except pa.ArrowMemoryError:
+        raise  # The machine's fault, not the file's.
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
             f"{path}: not a whole Parquet file ({first_line(error)}). Make the shard again."
@@ -234,6 +236,8 @@ def read_shard(
                 if last > first:
                     refuse_nulls(str(path), batch)
                     yield batch.slice(first, last - first)
+    except pa.ArrowMemoryError:
+        raise  # The machine's fault, not the file's.
     except (OSError, pa.ArrowException) as error:
         raise ShardError(
             f"{path}: damaged at row {position} ({first_line(error)}). Make the shard again."

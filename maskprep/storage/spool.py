@@ -90,6 +90,11 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
     return Spool(str(folder), len(document_starts), num_sentences, num_tokens, int(cut[0]))
 
 
+def spool_files(folder: Path) -> list[Path]:
+    """Return the files of a spool."""
+    return [folder / name for name in _FILES]
+
+
 def _check_lists(batch: pa.RecordBatch) -> None:
     # Kernels check nothing: a wrong length would read foreign memory.
     _, token_offsets = flat_values(batch.column("input_ids"))

@@ -82,6 +82,8 @@ class StreamReader:
                 batch, metadata = self._reader.read_next_batch_with_custom_metadata()
             except StopIteration:
                 break
+            except pa.ArrowMemoryError:
+                raise  # The machine's fault, not the stream's.
             except (pa.ArrowException, OSError, EOFError) as error:
                 reason = str(error).rstrip(".")
                 raise ShardError(

@@ -1,6 +1,6 @@
 """Where a task puts its rows: final shards, flat files for pairing, or runs for a later phase."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ import pyarrow as pa
 from maskprep.config import Compression
 from maskprep.storage.runs import Shuffle, write_runs
 from maskprep.storage.shards import ROW_GROUP_TOKENS, regroup, write_shard
-from maskprep.storage.spool import write_spool
+from maskprep.storage.spool import spool_files, write_spool
 
 DOCUMENT_GROUP_ROWS = 8192
 
@@ -87,3 +87,13 @@ class RunFiles:
 
 
 Destination = DocumentShards | FlatFiles | RunFiles
+
+
+def files_of(receipt: Mapping[str, Any]) -> Iterator[Path]:
+    """List the files that a task wrote."""
+    for shard in receipt.get("shards", ()):
+        yield Path(shard["file"])
+    for run in receipt.get("runs", ()):
+        yield Path(run["path"])
+    if "spool" in receipt:
+        yield from spool_files(Path(receipt["spool"]["folder"]))

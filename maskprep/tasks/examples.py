@@ -1,6 +1,5 @@
 """Examples on their way to final shards: where they lie, in which order they are written."""
 
-import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -10,13 +9,12 @@ import pyarrow as pa
 from maskprep.config import ShardConfig
 from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts
-from maskprep.storage.atomic import atomic_file
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle, write_runs
 from maskprep.storage.shards import row_group_rows
 from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.pairing import RUN_TOKENS
-from maskprep.tasks.plan import Receipt, Run, add_counts
+from maskprep.tasks.plan import Receipt, Run, add_counts, read_receipt, write_receipt
 from maskprep.tasks.records import setting_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
 from maskprep.tasks.writing import Masking, WritingPhase, shard_rows_for, sort_phase
@@ -162,8 +160,8 @@ class EpochWriter:
     ) -> Receipt:
         number = masking.epoch if masking else 0
         done = run.journal / f"epoch-{number:05d}.json" if run.journal else None
-        if done is not None and done.exists():
-            found: Receipt = json.loads(done.read_bytes())
+        found = None if done is None else read_receipt(done)
+        if found is not None:
             return found
         length = examples.max_seq_length
         shard_rows = self.shards.shard_rows or shard_rows_for(examples.rows, length)
@@ -178,8 +176,7 @@ class EpochWriter:
             written["shards"].extend(receipt["shards"])
             add_counts(written["counts"], receipt["counts"])
         if done is not None:
-            with atomic_file(done) as file:
-                file.write(json.dumps(written).encode())
+            write_receipt(done, written)
         for path in (run.scratch / f"sorted-{number:05d}").glob("*.arrow"):
             path.unlink()
         return written

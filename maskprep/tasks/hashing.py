@@ -6,6 +6,7 @@ from dataclasses import asdict
 from pathlib import Path
 
 from maskprep.errors import MaskprepError
+from maskprep.storage.changes import unchanging
 from maskprep.storage.sources import Source, hash_source
 from maskprep.tasks.plan import Engine, Progress, Receipt, Run
 
@@ -14,7 +15,10 @@ SURVEY_BYTES = 64 * 2**20
 
 def hash_sources(sources: Sequence[Source]) -> Receipt:
     """Hash a few sources: a task of the survey."""
-    hashed = [hash_source(source) for source in sources]
+    hashed = []
+    for source in sources:
+        with unchanging([source]):
+            hashed.append(hash_source(source))
     return {
         "sources": [asdict(source) for source in hashed],
         "bytes": sum(source.num_bytes for source in hashed),
@@ -45,19 +49,21 @@ class SourceHashes:
     def begin(self) -> None:
         """Hash beside the work, in a thread of this process, which has little else to do.
 
-        Reading and hashing let other threads run. One worker works in this process: nothing is
-        beside it.
+        Reading and hashing let other threads run. One worker works in this process: it hashes now.
         """
-        if self._thread is None and self._engine.workers > 1:
+        if self._engine.workers == 1:
+            self._hash_quietly()
+        elif self._thread is None:
             self._thread = threading.Thread(target=self._hash_quietly, daemon=True)
             self._thread.start()
 
     def _hash_quietly(self) -> None:
         for source in self._files:
             try:
-                self._known[source.name] = hash_source(source)
+                with unchanging([source]):
+                    self._known[source.name] = hash_source(source)
             except MaskprepError:
-                return  # `result` meets it again, where it can be told.
+                return  # `result` meets it again, and tells.
 
     def result(self) -> dict[str, Source]:
         """Return every file with its size and hash, by name; hash now what has none.

@@ -17,6 +17,7 @@ from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
 from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
 from maskprep.stages.masking import MaskingCounts
+from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Run as RowRun
@@ -145,7 +146,8 @@ class PairingJob:
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write the pairs in global order."""
-        write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
+        with machine_errors(folder.tokenizer):
+            write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         counts: Record = {}
         shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
         runs = [one for few in self._runs(run, shuffle, counts) for one in few]
@@ -186,7 +188,8 @@ class MaskingJob:
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write every epoch in an order of its own."""
-        write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
+        with machine_errors(folder.tokenizer):
+            write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         if self.source.stream is None:
             examples = examples_of(self.source, self.limit)
         else:

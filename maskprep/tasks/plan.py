@@ -1,17 +1,20 @@
 """Phases of independent tasks, and the journal that lets a run go on after a crash.
 
 A task is pure and idempotent: it reads its inputs, writes its own files and returns a small receipt
-of plain JSON values. A receipt is written down after its files are complete, so a task with a
-receipt is never run again. A phase begins when all receipts of the one before are there.
+of plain JSON values. A receipt is written down when its files are complete and on the disk, with
+their sizes, so a task with a receipt is not run again while they are there. A phase begins when all
+receipts of the one before are there.
 """
 
 import json
+import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from maskprep.storage.atomic import atomic_file
+from maskprep.storage.atomic import atomic_file, machine_errors, sync_file
+from maskprep.tasks.destinations import files_of
 
 Task = TypeVar("Task")
 Receipt = dict[str, Any]
@@ -70,13 +73,42 @@ class _Journaled:
     def __call__(self, numbered: tuple[int, Any]) -> Receipt:
         number, task = numbered
         path = self.folder / f"{number:06d}.json"
-        try:
-            receipt: Receipt = json.loads(path.read_bytes())
-        except FileNotFoundError:
+        receipt = read_receipt(path)
+        if receipt is None:
             receipt = self.function(task)
-            with atomic_file(path) as file:
-                file.write(json.dumps(receipt).encode())
+            write_receipt(path, receipt)
         return receipt
+
+
+def read_receipt(path: Path) -> Receipt | None:
+    """Return a receipt, or None if there is none or its files are not what they were."""
+    try:
+        kept = json.loads(path.read_bytes())
+        sizes = {name: os.stat(name).st_size for name in kept["files"]}  # noqa: PTH116 - many
+    except FileNotFoundError:
+        return None
+    receipt: Receipt = kept["receipt"]
+    return receipt if sizes == kept["files"] else None
+
+
+def write_receipt(path: Path, receipt: Receipt) -> None:
+    """Write a receipt down, once its files would survive a power failure.
+
+    Raises:
+        MachineError: the disk is full or refuses.
+    """
+    sizes = {}
+    folders = set()
+    for file in files_of(receipt):
+        with machine_errors(file):
+            sync_file(file)
+            sizes[str(file)] = file.stat().st_size
+            folders.add(file.parent)
+    for folder in folders:
+        with machine_errors(folder):
+            sync_file(folder)
+    with atomic_file(path) as journal:
+        journal.write(json.dumps({"receipt": receipt, "files": sizes}).encode())
 
 
 @dataclass(frozen=True)

@@ -105,7 +105,7 @@ def _other_tokenizer(rerun: Rerun, text: CorpusText | None, made: Path) -> Token
         origin = f"--tokenizer {rerun.request.tokenizer}"
     elif isinstance(training, dict) and text is not None and not text.reads_stdin:
         config = config_from(TrainingConfig, training)
-        tokenizer = train_once(text, config, made, rerun.run)
+        tokenizer = train_once(text, config, made, rerun.run.scratch / "trained", rerun.run)
         origin = "the tokenizer that the corpus gives today"
     else:
         trained = isinstance(training, dict)

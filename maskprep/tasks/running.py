@@ -117,6 +117,7 @@ def fill_folder(
         shards, results = make(run, folder)
         if not shards:
             raise CorpusError(_nothing_made(results))
+        remember.now()
         manifest, staged = build_manifest(identity.whole(), shards, results)
         folder.commit(manifest, staged)
     return Summary(manifest, output)
@@ -134,19 +135,19 @@ class _Remembering:
         self._folder = folder
         self._done = False
         if identity.is_known:
-            self._remember()
+            self.now()
 
     def __call__(self) -> None:
-        if self._done:
-            return
-        if self._identity.is_known:
-            self._remember()
-        else:
+        if not self._identity.is_known:
             self._identity.complete()
+        if not self._done and self._identity.is_known:
+            self.now()
 
-    def _remember(self) -> None:
-        self._folder.remember(self._identity.whole())
-        self._done = True
+    def now(self) -> None:
+        """Write it down, and wait for the hashes if need be."""
+        if not self._done:
+            self._folder.remember(self._identity.whole())
+            self._done = True
 
 
 def _nothing_made(results: Record) -> str:

@@ -19,6 +19,7 @@ from maskprep.stages.tokenization import (
     lines_to_encode,
     tokenize_documents,
 )
+from maskprep.storage.atomic import machine_errors
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
@@ -201,7 +202,8 @@ class TokenizationPhase:
             ConfigError: the language is not known.
         """
         require_language(self.config.language)
-        write_tokenizer_copy(self.tokenizer, self.folder)
+        with machine_errors(self.folder):
+            write_tokenizer_copy(self.tokenizer, self.folder)
         totals |= {"read": ReadCounts().numbers(), "counts": asdict(TokenizationCounts())}
         limit = self.text.config.limit
         for receipt in run.phase(

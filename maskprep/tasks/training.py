@@ -16,7 +16,7 @@ from maskprep.encoders.saving import save_tokenizer
 from maskprep.errors import ConfigError
 from maskprep.stages.training import TrainedTokenizer, count_documents, train_on_words
 from maskprep.stages.word_counts import CountedChunks, WordCounter
-from maskprep.storage.atomic import machine_errors, sync_folder
+from maskprep.storage.atomic import machine_errors, sync_folder, sync_tree
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
@@ -52,14 +52,24 @@ def learn_tokenizer(
         return TrainingSummary(output, None, read, text)
     _require_free(output, overwrite=context.machine.overwrite)
     trained = _train(text, config, run, read)
-    _save(trained, output)
+    _save(trained, output, output.with_name(f".{output.name}.unfinished"))
     return TrainingSummary(output, trained, read, text)
 
 
-def train_once(text: CorpusText, config: TrainingConfig, folder: Path, run: Run) -> Tokenizer:
-    """Train the tokenizer of a larger run, or find it trained."""
-    if not (folder / "tokenizer.json").exists():
-        _save(_train(text, config, run, ReadCounts()), folder)
+def train_once(
+    text: CorpusText, config: TrainingConfig, folder: Path, unfinished: Path, run: Run
+) -> Tokenizer:
+    """Train the tokenizer of a larger run, or find it trained.
+
+    Args:
+        text: the corpus.
+        config: of the tokenizer.
+        folder: where it goes.
+        unfinished: where it is until it is complete, on the same disk.
+        run: progress, folders.
+    """
+    if not folder.exists():
+        _save(_train(text, config, run, ReadCounts()), folder, unfinished)
     return load_tokenizer(str(folder))
 
 
@@ -179,14 +189,14 @@ def _require_free(output: Path, *, overwrite: bool) -> None:
         )
 
 
-def _save(trained: TrainedTokenizer, folder: Path) -> None:
-    """Save into a neighbouring folder and rename it, so that no half tokenizer has the name."""
-    unfinished = folder.with_name(f".{folder.name}.unfinished")
+def _save(trained: TrainedTokenizer, folder: Path, unfinished: Path) -> None:
+    """Save into another folder and rename it, so that no half tokenizer has the name."""
     with machine_errors(folder):
         shutil.rmtree(unfinished, ignore_errors=True)
         unfinished.mkdir(parents=True)
         try:
             save_tokenizer(trained.tokenizer, trained.roles, unfinished)
+            sync_tree(unfinished)
             if folder.exists():
                 shutil.rmtree(folder)
             unfinished.rename(folder)

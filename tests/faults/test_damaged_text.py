@@ -358,8 +358,7 @@ def test_a_file_that_changes_while_it_is_read_is_told(
 
     def changed(*arguments):
         yield from written(*arguments)
-        if (tmp_path / "documents" / ".work" / "run.json").exists() and (tmp_path / name).exists():
-            change(tmp_path / name)
+        change(tmp_path / name)
 
     monkeypatch.setattr(corpus, "_all_batches", changed)
     assert_refused(tokenize(name, None), tmp_path, f"{name}:", message)
