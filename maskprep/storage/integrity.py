@@ -40,6 +40,21 @@ def byte_faults(path: Path, entry: Mapping[str, Any]) -> Iterator[str]:
         yield f"cannot be read ({error.strerror})"
 
 
+def rejects_faults(path: Path, sha256: str | None) -> Iterator[str]:
+    """Compare the list of rejected documents with its hash; None: there is no list."""
+    if sha256 is None:
+        if path.exists():
+            yield "is there, but the manifest tells of no rejected document"
+        return
+    try:
+        if hash_file(path) != sha256:
+            yield "its bytes are not those that were written (sha256)"
+    except FileNotFoundError:
+        yield "is missing"
+    except OSError as error:
+        yield f"cannot be read ({error.strerror})"
+
+
 def schema_faults(found: pa.Schema, expected: pa.Schema) -> Iterator[str]:
     """Compare columns and metadata of a shard with what its stage and settings call for."""
     types = dict(zip(found.names, found.types, strict=True))

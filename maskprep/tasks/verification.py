@@ -16,6 +16,7 @@ from maskprep.storage.integrity import (
     byte_faults,
     damage_noted,
     read_groups,
+    rejects_faults,
     schema_faults,
     stray_names,
 )
@@ -199,6 +200,8 @@ def _folder_faults(folder: DatasetFolder, manifest: Record) -> Iterator[Fault]:
         yield Fault("manifest.json", "was changed after it was written: its checksum is another")
     if not folder.card.is_file():
         yield Fault("README.md", "is missing")
+    for what in rejects_faults(folder.rejects, manifest.get("rejects", {}).get("sha256")):
+        yield Fault(folder.rejects.name, what)
     for name in stray_names(folder.data, {entry["name"] for entry in manifest["shards"]}):
         yield Fault(f"data/{name}", "is none of the manifest's shards")
 

@@ -164,3 +164,22 @@ def test_a_run_that_fails_leaves_no_list(toy_tokenizer, tmp_path):
     options = ("--tokenizer", toy_tokenizer, "--output", tmp_path / "documents")
     maskprep("tokenize", tmp_path / "a.txt", *options, "--on-invalid", "skip", exit_code=1)
     assert not (tmp_path / "documents").exists()
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (lambda path: path.unlink(), "is missing"),
+        (lambda path: path.write_bytes(path.read_bytes()[:-9]), "not those that were written"),
+    ],
+    ids=["lost", "cut"],
+)
+def test_verify_compares_the_list_with_the_manifest(corpus, toy_tokenizer, tmp_path, damage, what):
+    options = ("--tokenizer", toy_tokenizer, "--on-invalid", "skip", "--workers", 1)
+    folder = tmp_path / "documents"
+    maskprep("tokenize", corpus, *options, "--output", folder)
+    maskprep("verify", folder)
+    damage(folder / "rejects.jsonl")
+    result = maskprep("verify", folder, exit_code=1)
+    assert "rejects.jsonl" in result.output
+    assert what in " ".join(result.output.split())
