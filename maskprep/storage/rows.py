@@ -206,8 +206,8 @@ class DocumentRows:
 
         texts, kept = self.checked(texts.drop_null(), positions[numbers], locate_present)
         numbers = numbers[kept]
-        empty = pc.or_(pc.utf8_is_space(texts), pc.equal(pc.binary_length(texts), 0))
-        visible = ~numpy_array(empty)
+        is_space = numpy_array(pc.utf8_is_space(texts))
+        visible = ~is_space & (numpy_array(pc.binary_length(texts)) > 0)
         self.drop("empty_text", *positions[numbers[~visible]].tolist())
         numbers = numbers[visible]
         if not visible.all():

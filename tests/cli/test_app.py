@@ -84,6 +84,20 @@ def test_help_imports_nothing_heavy():
     assert result.stderr.decode().strip() == "[]"
 
 
+def test_no_stage_imports_pandas(toy_tokenizer, tmp_path):
+    """pyarrow does with some conversions, and that takes longer than many a run."""
+    (tmp_path / "pandas.py").write_text("raise SystemExit('pandas was imported')")
+    path = os.pathsep.join([str(tmp_path), os.environ.get("PYTHONPATH", "")])
+    for name, text in {"a.txt": "One. Two.", "a.jsonl": '{"text": "One. Two."}'}.items():
+        (tmp_path / name).write_text(text)
+        result = run_maskprep(
+            *("prepare", tmp_path / name, "--tokenizer", toy_tokenizer, "--workers", 1),
+            *("--output", tmp_path / f"{name}-masked"),
+            env={**os.environ, "PYTHONPATH": path},
+        )
+        assert result.returncode == 0, result.stderr
+
+
 def test_version():
     assert CliRunner().invoke(app, ["--version"]).output == f"maskprep {__version__}\n"
 
