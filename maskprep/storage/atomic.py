@@ -24,8 +24,12 @@ _ADVICE = {
 
 
 @contextmanager
-def atomic_file(path: Path) -> Iterator[BinaryIO]:
+def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name when the block ends, and only then.
+
+    Args:
+        path: its name.
+        durable: name and content survive a power failure; if not, the caller sees to that.
 
     Raises:
         MachineError: the file cannot be written; nothing is left behind.
@@ -37,9 +41,11 @@ def atomic_file(path: Path) -> Iterator[BinaryIO]:
             with temporary.open("wb") as file:
                 yield file
                 file.flush()
-                os.fsync(file.fileno())
+                if durable:
+                    os.fsync(file.fileno())
             temporary.replace(path)
-            sync_folder(path.parent)
+            if durable:
+                sync_folder(path.parent)
     finally:
         # It has been renamed, or the folder itself is what could not be had.
         with suppress(OSError):
@@ -66,13 +72,15 @@ def machine_errors(path: Path | str) -> Iterator[None]:
 
 
 def move_into(folder: Path, files: Mapping[str, Path]) -> None:
-    """Give finished files their names in a folder, in the place of what has them there.
+    """Sync finished files, and give them names in a folder, in the place of what has them there.
 
     Raises:
         MachineError: the folder cannot be written to.
     """
     with machine_errors(folder):
         folder.mkdir(exist_ok=True)
+        for path in files.values():
+            sync_file(path)
         for name, path in sorted(files.items()):
             path.replace(folder / name)
         sync_folder(folder)

@@ -18,7 +18,14 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import ConfigError, MachineError, MaskprepError, ShardError
-from maskprep.storage.atomic import atomic_file, hash_file, machine_errors, sync_folder, sync_tree
+from maskprep.storage.atomic import (
+    atomic_file,
+    hash_file,
+    machine_errors,
+    move_into,
+    sync_folder,
+    sync_tree,
+)
 from maskprep.storage.card import card_text
 from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
@@ -325,9 +332,7 @@ class DatasetFolder:
             file.write(to_json({name: path.name for name, path in names.items()}))
         with machine_errors(self.data):
             sync_tree(self.tokenizer)
-            self.data.mkdir(exist_ok=True)
-            for name, path in names.items():
-                path.replace(self.data / name)
+            move_into(self.data, names)
             for stray in self.data.iterdir():
                 if stray.name not in names:  # Left by an attempt that read another pipe.
                     stray.unlink()

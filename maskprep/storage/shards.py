@@ -132,6 +132,8 @@ def write_shard(
 ) -> Shard | None:
     """Write a Parquet file, one row group for each batch; no rows, no file.
 
+    It is not synced to the disk: whoever gives it its final name does that first.
+
     Args:
         groups: batches of the schema, as `regroup` cuts them.
         path: final name; it exists only when the file is complete.
@@ -148,7 +150,7 @@ def write_shard(
     rows_hash = RowHash(schema)
     num_rows = num_tokens = 0
     token_column = next(name for name in ("input_ids", "token_ids") if name in schema.names)
-    with atomic_file(path) as file:
+    with atomic_file(path, durable=False) as file:
         sink = _HashingFile(file)
         with pq.ParquetWriter(
             sink,

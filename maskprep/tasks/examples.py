@@ -13,8 +13,9 @@ from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle, write_runs
 from maskprep.storage.shards import row_group_rows
 from maskprep.tasks.inputs import StageInput
+from maskprep.tasks.journal import Receipt, read_receipt, write_receipt
 from maskprep.tasks.pairing import RUN_TOKENS
-from maskprep.tasks.plan import Receipt, Run, add_counts, read_receipt, write_receipt
+from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.records import setting_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
 from maskprep.tasks.writing import Masking, WritingPhase, shard_rows_for, sort_phase

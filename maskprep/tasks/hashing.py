@@ -8,7 +8,8 @@ from pathlib import Path
 from maskprep.errors import MaskprepError
 from maskprep.storage.changes import unchanging
 from maskprep.storage.sources import Source, hash_source
-from maskprep.tasks.plan import Engine, Progress, Receipt, Run
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Engine, Progress, Run
 
 SURVEY_BYTES = 64 * 2**20
 

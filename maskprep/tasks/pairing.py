@@ -26,7 +26,8 @@ from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool, SpooledCorpus, write_spool
 from maskprep.tasks.destinations import FlatFiles, RunFiles
 from maskprep.tasks.inputs import StageInput
-from maskprep.tasks.plan import Receipt, Run, add_counts
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.records import Record, setting_of
 from maskprep.tasks.rows import ShardRows
 

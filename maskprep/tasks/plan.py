@@ -6,18 +6,14 @@ their sizes, so a task with a receipt is not run again while they are there. A p
 receipts of the one before are there.
 """
 
-import json
-import os
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
-from maskprep.storage.atomic import atomic_file, machine_errors, sync_file
-from maskprep.tasks.destinations import files_of
+from maskprep.tasks.journal import Receipt, read_receipt, write_receipt
 
 Task = TypeVar("Task")
-Receipt = dict[str, Any]
 
 
 class Engine(Protocol):
@@ -29,12 +25,12 @@ class Engine(Protocol):
 
     def run(
         self,
-        function: Callable[[Any], Receipt],
+        function: Callable[[Any], Any],
         tasks: Iterable[Any],
         *,
         serial: bool = False,
-    ) -> Iterator[Receipt]:
-        """Yield the receipts in the tasks' order."""
+    ) -> Iterator[Any]:
+        """Yield what the function returns, in the tasks' order."""
 
 
 class Progress(Protocol):
@@ -64,51 +60,21 @@ class Silence:
 
 
 @dataclass(frozen=True)
-class _Journaled:
-    """A task's function that first looks for its receipt, and leaves one."""
+class _Resuming:
+    """A task's function that first looks for its receipt; tells whether there was none."""
 
     function: Callable[[Any], Receipt]
     folder: Path
 
-    def __call__(self, numbered: tuple[int, Any]) -> Receipt:
+    def __call__(self, numbered: tuple[int, Any]) -> tuple[Receipt, bool]:
         number, task = numbered
-        path = self.folder / f"{number:06d}.json"
-        receipt = read_receipt(path)
-        if receipt is None:
-            receipt = self.function(task)
-            write_receipt(path, receipt)
-        return receipt
+        found = read_receipt(receipt_path(self.folder, number))
+        return (self.function(task), True) if found is None else (found, False)
 
 
-def read_receipt(path: Path) -> Receipt | None:
-    """Return a receipt, or None if there is none or its files are not what they were."""
-    try:
-        kept = json.loads(path.read_bytes())
-        sizes = {name: os.stat(name).st_size for name in kept["files"]}  # noqa: PTH116 - many
-    except FileNotFoundError:
-        return None
-    receipt: Receipt = kept["receipt"]
-    return receipt if sizes == kept["files"] else None
-
-
-def write_receipt(path: Path, receipt: Receipt) -> None:
-    """Write a receipt down, once its files would survive a power failure.
-
-    Raises:
-        MachineError: the disk is full or refuses.
-    """
-    sizes = {}
-    folders = set()
-    for file in files_of(receipt):
-        with machine_errors(file):
-            sync_file(file)
-            sizes[str(file)] = file.stat().st_size
-            folders.add(file.parent)
-    for folder in folders:
-        with machine_errors(folder):
-            sync_file(folder)
-    with atomic_file(path) as journal:
-        journal.write(json.dumps({"receipt": receipt, "files": sizes}).encode())
+def receipt_path(folder: Path, number: int) -> Path:
+    """Return where a task's receipt is."""
+    return folder / f"{number:06d}.json"
 
 
 @dataclass(frozen=True)
@@ -154,15 +120,27 @@ class Run:
             receipts = self.engine.run(function, tasks, serial=serial)
         else:
             folder = self.journal / name.replace(" ", "-")
-            receipts = self.engine.run(
-                _Journaled(function, folder), enumerate(tasks), serial=serial
-            )
+            receipts = self._journaled(folder, function, tasks, serial=serial)
         for receipt in receipts:
             self.progress.advance(receipt[unit])
             if self.after_receipt is not None:
                 self.after_receipt()
             yield receipt
         self.progress.end()
+
+    def _journaled(
+        self,
+        folder: Path,
+        function: Callable[[Task], Receipt],
+        tasks: Iterable[Task],
+        *,
+        serial: bool,
+    ) -> Iterator[Receipt]:
+        found = self.engine.run(_Resuming(function, folder), enumerate(tasks), serial=serial)
+        for number, (receipt, is_new) in enumerate(found):
+            if is_new:
+                write_receipt(receipt_path(folder, number), receipt)
+            yield receipt
 
 
 def add_counts(total: dict[str, Any], more: dict[str, Any]) -> None:

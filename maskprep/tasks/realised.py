@@ -12,7 +12,7 @@ from maskprep.stages.rates import (
 )
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
 from maskprep.stages.verification import RowRules, RowTotals
-from maskprep.tasks.plan import Receipt
+from maskprep.tasks.journal import Receipt
 from maskprep.tasks.records import Record, config_from, masking_results, settings_of_stage
 
 

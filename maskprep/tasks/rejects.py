@@ -10,7 +10,7 @@ from maskprep.storage.blocks import Block
 from maskprep.storage.corpus import locate_documents
 from maskprep.storage.rejects import LineNumbers, Reject, RejectList, entry_of, is_text
 from maskprep.storage.sources import Source
-from maskprep.tasks.plan import Receipt
+from maskprep.tasks.journal import Receipt
 
 
 def list_rejects(

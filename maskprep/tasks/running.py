@@ -111,8 +111,8 @@ def fill_folder(
     with folder.writing(identity.whole, overwrite=context.machine.overwrite) as complete:
         if complete:
             return Summary(folder.read_manifest() or {}, output, finished_before=True)
-        journal = folder.journal if resumable else None
         remember = _Remembering(identity, folder)
+        journal = folder.journal if resumable else None
         run = Run(engine, context.progress, folder.scratch, journal, remember)
         shards, results = make(run, folder)
         if not shards:

@@ -28,7 +28,8 @@ from maskprep.storage.rows import ReadCounts
 from maskprep.storage.sources import Source, find_sources
 from maskprep.tasks.destinations import Destination
 from maskprep.tasks.hashing import SourceHashes
-from maskprep.tasks.plan import Engine, Progress, Receipt, Run, add_counts
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Engine, Progress, Run, add_counts
 from maskprep.tasks.rejects import add_lines, list_rejects
 
 

@@ -22,7 +22,8 @@ from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
 from maskprep.storage.rejects import RejectList
 from maskprep.storage.rows import ReadCounts
-from maskprep.tasks.plan import Receipt, Run, add_counts
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.running import Context
 from maskprep.tasks.tokenization import CorpusText, first_documents
 

@@ -24,7 +24,8 @@ from maskprep.storage.manifest import is_unchanged, manifest_faults
 from maskprep.storage.row_hash import RowHash
 from maskprep.storage.shards import null_columns
 from maskprep.tasks.expectations import expected_schema, load_copy, row_rules, setting_faults
-from maskprep.tasks.plan import Receipt, Run, add_counts
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.realised import realised_faults
 from maskprep.tasks.records import Record
 

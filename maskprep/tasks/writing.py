@@ -16,7 +16,8 @@ from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle
 from maskprep.storage.shards import regroup, row_group_rows, write_shard
 from maskprep.tasks.destinations import RunFiles
-from maskprep.tasks.plan import Receipt, Run
+from maskprep.tasks.journal import Receipt
+from maskprep.tasks.plan import Run
 from maskprep.tasks.rows import Rows, ShardRows
 
 MAX_SHARD_TOKENS = 2**26
