@@ -10,6 +10,7 @@ masked by `DataCollatorForLanguageModeling`, written to Parquet. Needs the extra
 
 import argparse
 import json
+import lzma
 import os
 import platform
 import statistics
@@ -51,7 +52,7 @@ def main() -> None:
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("corpus", type=Path, help="JSON Lines with a key 'text'")
+    parser.add_argument("corpus", type=Path, help="JSON Lines with a key 'text', or .jsonl.xz")
     parser.add_argument("--tokenizer", type=Path, required=True, help="a tokenizer.json")
     parser.add_argument(
         "--megabytes", type=int, default=32, help="repeat or cut the corpus to this"
@@ -64,7 +65,8 @@ def _options() -> argparse.Namespace:
 
 def _sample(corpus: Path, megabytes: int, scratch: Path) -> Path:
     """Write documents of the corpus, again and again, until there are enough bytes."""
-    lines = corpus.read_text(encoding="utf-8").splitlines()
+    with (lzma.open if corpus.suffix == ".xz" else open)(corpus, "rt", encoding="utf-8") as file:
+        lines = file.readlines()
     path = scratch / "sample.jsonl"
     with path.open("w", encoding="utf-8") as file:
         number = 0
