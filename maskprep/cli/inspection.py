@@ -15,7 +15,7 @@ from maskprep.cli.standard_streams import STANDARD, binary_input
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, tokenizer_from_json
 from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.measurement import RowCounts, measure_rows, measured_columns
-from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shards import open_shard, read_shard
 from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
@@ -104,7 +104,7 @@ def _described(tokenizer: Tokenizer) -> dict[str, Any]:
 
 
 def _inspect_folder(path: Path, num_rows: int) -> Inspected:
-    folder = DatasetFolder(path)
+    folder = DatasetLayout(path)
     manifest = folder.read_manifest() or {}
     shards = [folder.data / Path(entry["name"]).name for entry in manifest["shards"]]
     tokenizer = load_tokenizer(str(folder.tokenizer)) if folder.tokenizer.is_dir() else None

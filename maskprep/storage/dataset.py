@@ -1,15 +1,6 @@
-"""A data-set folder: its layout, who may write to it, and how it becomes complete.
-
-OUT/data/part-00000.parquet ...   shards
-OUT/manifest.json                 written last: a folder with it is complete
-OUT/tokenizer/                    copy of the tokenizer
-OUT/rejects.jsonl                 documents that were skipped, cut or mended, if there are any
-OUT/README.md                     data-set card
-OUT/.work/                        lock, journal, unfinished shards; gone at the end
-"""
+"""Who may write to a data-set folder, how a run goes on in it, and how it becomes complete."""
 
 import contextlib
-import hashlib
 import json
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -27,11 +18,11 @@ from maskprep.storage.atomic import (
     sync_tree,
 )
 from maskprep.storage.card import card_text
+from maskprep.storage.layout import OURS, DatasetLayout
 from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
     describe_difference,
     identity_of_manifest,
-    is_manifest,
     is_same,
     is_unchanged,
     shard_name,
@@ -39,84 +30,9 @@ from maskprep.storage.manifest import (
     with_checksum,
 )
 
-_OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", ".work")
 
-
-class DatasetFolder:
-    """One folder, by its path."""
-
-    def __init__(self, path: Path, temp_dir: str | None = None) -> None:
-        self.path = path
-        self.data = path / "data"
-        self.tokenizer = path / "tokenizer"
-        self.manifest = path / "manifest.json"
-        self.card = path / "README.md"
-        self.rejects = path / "rejects.jsonl"
-        self.work = path / ".work"
-        self.journal = self.work / "journal"
-        self.naming = self.work / "naming.json"
-        self.staged = self.work / "shards"
-        self._identity = self.work / "run.json"
-        self.scratch = self.work / "scratch"
-        if temp_dir is not None:
-            name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-            self.scratch = Path(temp_dir) / f"maskprep-{name}"
-
-    def read_manifest(self) -> dict[str, Any] | None:
-        """Return the manifest, or None where there is none.
-
-        Raises:
-            ShardError: the file is no manifest.
-            MachineError: it cannot be read.
-        """
-        try:
-            manifest: dict[str, Any] = json.loads(self.manifest.read_bytes())
-        except FileNotFoundError:
-            return None
-        except OSError as error:
-            raise MachineError(
-                f"{self.manifest}: cannot be read ({error.strerror}). Check its permissions and "
-                f"the disk."
-            ) from None
-        except (ValueError, RecursionError) as error:
-            raise ShardError(
-                f"{self.manifest}: not a manifest ({error}). Make the data set again, with "
-                f"--overwrite."
-            ) from None
-        if not is_manifest(manifest):
-            raise ShardError(
-                f"{self.manifest}: not a manifest of maskprep (no stage or shards in it)."
-            )
-        return manifest
-
-    def finished_manifest(self, made_by: str) -> dict[str, Any]:
-        """Return the manifest of a complete data set.
-
-        Args:
-            made_by: the command that writes what is expected, for messages.
-
-        Raises:
-            ConfigError: the folder holds no data set.
-            ShardError: a run has not finished it, or the manifest is damaged or lost.
-            MachineError: the manifest cannot be read.
-        """
-        manifest = self.read_manifest()
-        if manifest is not None:
-            return manifest
-        if self.work.exists():
-            raise ShardError(
-                f"{self.path} is not finished: it has no manifest.json. Run the command that makes "
-                f"it again; it goes on where it stopped."
-            )
-        if (self.data / shard_name(0)).exists():
-            raise ShardError(
-                f"{self.path} has lost its manifest.json, which says what its shards must be. "
-                f"Make the data set again in another folder."
-            )
-        raise ConfigError(
-            f"{self.path} is no data-set folder: it has no manifest.json. Name a folder that "
-            f"'maskprep {made_by}' wrote."
-        )
+class DatasetFolder(DatasetLayout):
+    """A folder that a run writes to."""
 
     @contextmanager
     def writing(
@@ -170,7 +86,7 @@ class DatasetFolder:
 
     def remember(self, identity: Mapping[str, Any]) -> None:
         """Write down what the unfinished run makes; without it nothing of the run is used again."""
-        with atomic_file(self._identity) as file:
+        with atomic_file(self.identity) as file:
             file.write(to_json(identity))
 
     def _sound_manifest(self, *, overwrite: bool) -> dict[str, Any] | None:
@@ -265,8 +181,8 @@ class DatasetFolder:
         with machine_errors(self.path):
             names = sorted(entry.name for entry in self.path.iterdir())
         known = "manifest.json" in names or ".work" in names
-        if names and not (known and set(names) <= set(_OURS)):
-            strange = next((name for name in names if name not in _OURS), names[0])
+        if names and not (known and set(names) <= set(OURS)):
+            strange = next((name for name in names if name not in OURS), names[0])
             raise ConfigError(
                 f"--output {self.path} holds files that maskprep did not make ({strange}). "
                 f"Choose a new or an empty folder."
@@ -274,7 +190,7 @@ class DatasetFolder:
 
     def _unfinished(self) -> dict[str, Any] | None:
         try:
-            found: dict[str, Any] = json.loads(self._identity.read_bytes())
+            found: dict[str, Any] = json.loads(self.identity.read_bytes())
         except (FileNotFoundError, ValueError):
             return None
         return found
@@ -292,7 +208,7 @@ class DatasetFolder:
     def _clear(self) -> None:
         """Remove all that is ours, the identity first: half removed, it is nobody's."""
         with machine_errors(self.path):
-            for file in (self.manifest, self._identity, self.naming, self.rejects):
+            for file in (self.manifest, self.identity, self.naming, self.rejects):
                 file.unlink(missing_ok=True)
             for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
                 _remove(folder)

@@ -12,7 +12,7 @@ from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerErro
 from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns
 from maskprep.stages.verification import RowRules
-from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.layout import DatasetLayout
 from maskprep.tasks.records import Record, config_from, record_of_manifest, settings_of_stage
 
 
@@ -28,7 +28,7 @@ def setting_faults(manifest: Record) -> Iterator[str]:
         yield str(error)
 
 
-def load_copy(folder: DatasetFolder, manifest: Record) -> tuple[Tokenizer | None, list[str]]:
+def load_copy(folder: DatasetLayout, manifest: Record) -> tuple[Tokenizer | None, list[str]]:
     """Load the tokenizer of a folder, if it is the one of the manifest; say what is wrong."""
     if not folder.tokenizer.is_dir():
         return None, ["is missing"]

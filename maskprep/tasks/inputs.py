@@ -16,7 +16,7 @@ from maskprep.encoders.loading import (
 )
 from maskprep.errors import ConfigError, ShardError, TokenizerError
 from maskprep.storage.atomic import hash_file
-from maskprep.storage.dataset import DatasetFolder
+from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shards import check_columns, open_shard, record_of, shard_metadata
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
@@ -222,7 +222,7 @@ def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputReque
 
 
 def _open_folder(path: Path, request: InputRequest) -> StageInput:
-    folder = DatasetFolder(path)
+    folder = DatasetLayout(path)
     manifest = folder.finished_manifest(request.made_by)
     if manifest["stage"] != request.made_by:
         raise ConfigError(
