@@ -5,6 +5,7 @@ import pytest
 from maskprep.cli.recipe_files import (
     TABLES,
     RecipeSettings,
+    describe_recipe,
     parse_recipe,
     read_recipe,
     read_recipe_file,
@@ -25,6 +26,15 @@ def test_the_bert_recipe_is_the_papers():
 def test_every_recipe_reads():
     for name in recipe_names():
         assert isinstance(read_recipe(name), RecipeSettings)
+
+
+def test_every_recipe_says_what_it_is_and_where_it_was_published():
+    for name in recipe_names():
+        title, source = describe_recipe(name)
+        assert title, name
+        assert len(title) <= 75, name
+        assert "20" in source, name
+        assert "\n" not in title + source, name
 
 
 def test_what_is_left_out_has_its_default():
