@@ -23,6 +23,16 @@ def test_the_bert_recipe_is_the_papers():
     assert recipe.masking == MaskingConfig(0.15, 0.8, 0.1)
 
 
+def test_the_recipes_of_whole_words_are_bert_with_whole_words():
+    bert, english, chinese = map(read_recipe, ("bert", "bert-wwm", "chinese-bert-wwm"))
+    for recipe in (english, chinese):
+        assert recipe.masking == MaskingConfig(0.15, 0.8, 0.1, unit="word")
+        assert recipe.pairing == bert.pairing
+    assert english.training == TrainingConfig(vocab_size=30_522, strip_accents=True)
+    assert chinese.training.vocab_size == 21_128
+    assert chinese.corpus.words == "spaces"
+
+
 def test_every_recipe_reads():
     for name in recipe_names():
         assert isinstance(read_recipe(name), RecipeSettings)
