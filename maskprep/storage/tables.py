@@ -66,10 +66,11 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
     with ExitStack() as opened:
         files: dict[bool, pq.ParquetFile] = {}
         metadata = pq.read_metadata(path)
+        leaves = _leaves(metadata.schema, columns)
         position = sum(metadata.row_group(group).num_rows for group in range(block.start))
         for group in range(block.start, block.stop):
             info = metadata.row_group(group)
-            pages = _pages(path, info, columns)
+            pages = [page_sizes(path, info.column(number)) for number in leaves]
             if _are_too_large(pages, info, group, rows):
                 rows.drop("too_long", *range(position, position + info.num_rows))
                 position += info.num_rows
@@ -83,7 +84,7 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
             if as_dictionary not in files:
                 file = pq.ParquetFile(
                     path,
-                    read_dictionary=_leaves(info, columns) if as_dictionary else None,
+                    read_dictionary=list(leaves.values()) if as_dictionary else None,
                     buffer_size=READ_BYTES,
                     page_checksum_verification=True,
                 )
@@ -97,17 +98,11 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
                 position += batch.num_rows
 
 
-def _pages(path: str, info: pq.RowGroupMetaData, columns: list[str]) -> list[Pages]:
-    leaves = _leaves(info, columns)
-    chunks = [info.column(number) for number in range(info.num_columns)]
-    return [page_sizes(path, one) for one in chunks if one.path_in_schema in leaves]
-
-
-def _leaves(info: pq.RowGroupMetaData, columns: list[str]) -> list[str]:
-    """Return the paths of some columns' values; those of a list lie below its name."""
-    paths = [info.column(number).path_in_schema for number in range(info.num_columns)]
+def _leaves(schema: pq.ParquetSchema, columns: list[str]) -> dict[int, str]:
+    """Return numbers and paths of some columns' values; those of a list lie below its name."""
     below = tuple(f"{column}." for column in columns)
-    return [path for path in paths if path in columns or path.startswith(below)]
+    paths = (schema.column(number).path for number in range(len(schema)))
+    return {n: path for n, path in enumerate(paths) if f"{path}.".startswith(below)}
 
 
 def _batch_rows(info: pq.RowGroupMetaData, pages: list[Pages], *, as_dictionary: bool) -> int:
