@@ -167,6 +167,20 @@ def test_masked_words_are_whole(tmp_path):
     assert whole > 20
 
 
+@pytest.mark.parametrize("words", ["spaces", "list", "parquet"])
+def test_blocks_and_workers_change_nothing(toy_tokenizer, tmp_path, words):
+    path = write_corpus(tmp_path, words)
+    loaded = load_tokenizer(str(toy_tokenizer))
+    made = []
+    for workers, block_bytes in ((1, 2**20), (2, 50)):
+        config = CorpusConfig(words={"parquet": "list"}.get(words, words), block_bytes=block_bytes)
+        target = tmp_path / f"out-{workers}"
+        context = Context(machine=RunConfig(workers=workers))
+        tokenize_corpus(Corpus([str(path)], config), loaded, ShardConfig(), target, context)
+        made.append(pq.read_table(target / "data").to_pylist())
+    assert made[0] == made[1]
+
+
 @pytest.mark.parametrize("words", ["spaces", "list"])
 def test_a_tokenizer_is_trained_on_the_text_itself(tmp_path, words):
     config = TrainingConfig(model="unigram", vocab_size=90, min_frequency=1)
