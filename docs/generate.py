@@ -126,6 +126,13 @@ def command_functions() -> dict[str, Callable[..., Any]]:
     for command in app.registered_commands:
         assert command.callback is not None
         named[command.name or command.callback.__name__.replace("_", "-")] = command.callback
+    for group in app.registered_groups:
+        assert group.name is not None
+        assert group.typer_instance is not None
+        named[group.name] = group.typer_instance.info.callback
+        for command in group.typer_instance.registered_commands:
+            assert command.callback is not None
+            named[f"{group.name} {command.name}"] = command.callback
     return named
 
 
@@ -134,8 +141,8 @@ def cli_page() -> str:
     parts = [HEAD + "# Commands\n", "| command | |", "| --- | --- |"]
     functions = command_functions()
     for name, function in functions.items():
-        text = inspect.getdoc(function) or ""
-        parts.append(f"| [`maskprep {name}`](#maskprep-{name}) | {_cell(text.splitlines()[0])} |")
+        text = _cell((inspect.getdoc(function) or "").splitlines()[0])
+        parts.append(f"| [`maskprep {name}`](#maskprep-{name.replace(' ', '-')}) | {text} |")
     parts.append(
         "\n`maskprep --version` prints the version, `maskprep COMMAND --help` what stands here."
     )

@@ -12,6 +12,7 @@ from maskprep.errors import ConfigError
 Format = Literal["auto", "text", "jsonl", "parquet", "csv"]
 Documents = Literal["blank-line", "line", "file"]
 OnInvalid = Literal["error", "skip", "replace"]
+Words = Literal["tokenizer", "spaces", "list"]
 Sentences = Literal["split", "lines", "none"]
 LineBreaks = Literal["boundary", "space"]
 Encode = Literal["line", "document"]
@@ -57,6 +58,8 @@ class CorpusConfig:
     """A task reads the documents whose first byte lies in one block of this many bytes."""
     limit: int | None = None
     """Read only this many documents, from the first on."""
+    words: Words = "tokenizer"
+    """Where words begin: as the tokenizer sees them, or where the corpus says."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -66,6 +69,7 @@ class CorpusConfig:
         """
         _require_choice("format", self.format, Format)
         _require_choice("documents", self.documents, Documents)
+        _require_choice("words", self.words, Words)
         _require_choice("on_invalid", self.on_invalid, OnInvalid)
         _require(self.block_bytes >= 1, "block_bytes", self.block_bytes, "at least 1 byte")
         _require(self.limit is None or self.limit >= 1, "limit", self.limit, "at least 1")

@@ -135,6 +135,12 @@ RAW_DOCUMENTS = pa.schema(
 """What `storage.corpus` hands to tokenization and training; never written to disk."""
 
 
+WORD_BORDERS = _field(
+    "word_borders", pa.large_list(pa.int64()), "bytes of the text at which a given word begins"
+)
+"""A further column of RAW_DOCUMENTS where the corpus says what words are (`--words`)."""
+
+
 def documents_schema(id_column: str | None) -> pa.Schema:
     """Return the columns of documents, with the corpus's own id beside ours if it has one."""
     if id_column is None:

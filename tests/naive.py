@@ -1,6 +1,7 @@
 """Readable plain-Python twins of the kernels: what each must compute, without speed."""
 
 import itertools
+import re
 from collections import Counter
 from collections.abc import Callable
 from typing import Any
@@ -43,6 +44,55 @@ def find_records(data: str, delimiter: str) -> list[tuple[int, int]]:
             records.append((place, fields))
             fields = 1
     return records
+
+
+def join_words(
+    text: str, separator: str | None, is_unspaced: Callable[[str], bool]
+) -> tuple[str, list[int]]:
+    """Return a text without what stands between its words, and the bytes at which words begin.
+
+    Args:
+        text: words with separators between them.
+        separator: a character of white space; None: any of them.
+        is_unspaced: tells characters beside which a separator is no space.
+    """
+    joined = ""
+    borders: list[int] = []
+    for line_number, line in enumerate(text.split("\n")):
+        joined += "\n" if line_number else ""
+        parts = [part for part in re.split(r"([^\S\n]+)", line) if part]
+        begins = True
+        for number, part in enumerate(parts):
+            if not part.isspace():
+                borders += [len(joined.encode())] if begins else []
+                joined, begins = joined + part, False
+                continue
+            separators = part if separator is None else part.count(separator) * separator
+            begins = begins or bool(separators)
+            if not 0 < number < len(parts) - 1 or separators != part:
+                joined += part.replace(separator or "", "") if separator else part
+                continue
+            beside = parts[number - 1][-1] + parts[number + 1][0]
+            is_space = separator is None and len(part) > 1
+            joined += " " if is_space or not any(map(is_unspaced, beside)) else ""
+    return joined, borders
+
+
+def lay_words(borders: list[int], units: list[list[tuple[int, bool]]]) -> tuple[list[bool], int]:
+    """Return where words begin, and how many of them go on with the word before.
+
+    Args:
+        borders: bytes at which words begin.
+        units: first byte of each token, and whether it may begin a word there.
+    """
+    word_starts: list[bool] = []
+    seen: set[int] = set()
+    for unit in units:
+        for number, (place, may_begin) in enumerate(unit):
+            begins = number == 0 or (may_begin and place in borders and place not in seen)
+            word_starts.append(begins)
+            seen.add(place)
+    return word_starts, max(len(borders) - sum(word_starts), 0)
 
 
 # Random numbers: streams as in maskprep.kernels.counter_rng.

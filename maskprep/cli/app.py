@@ -19,6 +19,7 @@ from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
+from maskprep.cli.recipes_command import recipes_command, show_command
 from maskprep.cli.signals import ENDINGS, EndedBySignalError, ended_by_signals
 from maskprep.cli.standard_streams import printable
 from maskprep.cli.tokenize_command import tokenize_command
@@ -172,8 +173,12 @@ def _main_options(
     """Turns raw text into Parquet shards for masked-language-model pretraining."""
 
 
-def _add(name: str, command: Callable[..., None]) -> None:
-    app.command(name)(guarded(grouped_options(command)))
+recipes = typer.Typer(invoke_without_command=True, callback=guarded(recipes_command))
+"""A command with one below it."""
+
+
+def _add(name: str, command: Callable[..., None], to: typer.Typer = app) -> None:
+    to.command(name)(guarded(grouped_options(command)))
 
 
 _add("train", train_command)
@@ -183,4 +188,6 @@ _add("mask", mask_command)
 _add("prepare", prepare_command)
 _add("inspect", inspect_command)
 _add("verify", verify_command)
+app.add_typer(recipes, name="recipes")
+_add("show", show_command, recipes)
 _add("demo", demo_command)

@@ -18,6 +18,7 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
         if entry["stage"] == "tokenize" and entry.get("totals"):
             yield from _about_documents(entry, str(tokenized.get("documents", "")))
             yield from _about_vocabulary(entry)
+            yield from _about_words(entry, str(tokenized.get("words", "tokenizer")))
             yield from _about_encoder(entry)
         if entry["stage"] == "pair":
             paired = lineage.get("pair", settings)
@@ -47,6 +48,15 @@ def _about_vocabulary(entry: Mapping[str, Any]) -> Iterator[str]:
     if share > LARGE_UNKNOWN_SHARE:
         yield (
             f"{share:.1%} of the tokens are unknown to the tokenizer: is it one for this language?"
+        )
+
+
+def _about_words(entry: Mapping[str, Any], words: str) -> Iterator[str]:
+    cut, lines = entry.get("changed", {}).get("words_cut", 0), entry["totals"].get("lines", 0)
+    if words != "tokenizer" and 2 * cut > lines:
+        yield (
+            f"{cut:,} words have more than 16 tokens: is the text cut into words? --words {words} "
+            f"takes them as they are given."
         )
 
 

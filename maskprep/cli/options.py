@@ -113,7 +113,11 @@ Limit = Annotated[
 Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Key of all random numbers.")]
 RecipeName = Annotated[
     str | None,
-    typer.Option("--recipe", metavar="NAME", help="Settings that maskprep brings along: bert."),
+    typer.Option(
+        "--recipe",
+        metavar="NAME",
+        help="Settings that maskprep brings along; 'maskprep recipes' lists them.",
+    ),
 ]
 ConfigFile = Annotated[
     str | None,

@@ -6,6 +6,7 @@ import types
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from importlib import resources
+from itertools import takewhile
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
@@ -59,14 +60,34 @@ def read_recipe(name: str) -> RecipeSettings:
     Raises:
         ConfigError: there is none of that name.
     """
+    return parse_recipe(recipe_text(name), f"recipe {name}")
+
+
+def recipe_text(name: str) -> str:
+    """Return the file of a recipe that maskprep brings along.
+
+    Raises:
+        ConfigError: there is none of that name.
+    """
     names = recipe_names()
     if name not in names:
         raise ConfigError(
-            f"--recipe is {name!r}; expected one of: {', '.join(names)}.{_near(name, names)} "
-            f"A file of your own goes with --config FILE."
+            f"no recipe is called {name!r}; expected one of: {', '.join(names)}."
+            f"{_near(name, names)} A file of your own goes with --config FILE."
         )
-    text = resources.files("maskprep.recipes").joinpath(f"{name}.toml").read_text("utf-8")
-    return parse_recipe(text, f"recipe {name}")
+    return resources.files("maskprep.recipes").joinpath(f"{name}.toml").read_bytes().decode()
+
+
+def describe_recipe(name: str) -> tuple[str, str]:
+    """Return what a recipe is, in one line, and where its settings were published.
+
+    The first says the first comment of its file, the second the one that begins with "Source:".
+    """
+    comments = takewhile(lambda line: line.startswith("#"), recipe_text(name).splitlines())
+    paragraphs = "\n".join(line.removeprefix("#").strip() for line in comments).split("\n\n")
+    sources = (text for text in paragraphs if text.startswith("Source:"))
+    source = next(sources, "").removeprefix("Source:")
+    return paragraphs[0].replace("\n", " "), " ".join(source.split())
 
 
 def read_recipe_file(path: Path) -> RecipeSettings:

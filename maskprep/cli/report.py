@@ -41,6 +41,7 @@ CHANGED_MEANINGS = {
     "invalid_characters_replaced": "documents with invalid UTF-8 replaced",
     "line_cut": "documents with a line over 4 MiB, encoded in pieces",
     "words_cut": "words over 16 tokens cut",
+    "words_joined": "given words that share a token with the one before",
     "special_tokens_in_text": "special tokens spelt in the text",
     "sentences_cut": "sentences cut to fit a pair",
     "random_tokens_trimmed": "tokens of random segments not used",

@@ -27,6 +27,7 @@ from maskprep.config import (
     TokenizationConfig,
     TrainingConfig,
     Unit,
+    Words,
 )
 
 _corpus = partial(typer.Option, rich_help_panel="Corpus")
@@ -54,6 +55,13 @@ class CorpusOptions:
         str | None,
         _corpus(metavar="NAME", help="Column of ids to keep beside ours."),
     ] = None
+    words: Annotated[
+        Words,
+        _corpus(
+            help="Where words begin: as the tokenizer sees them, at spaces in the text, or as the "
+            "text column lists them; separators are no part of the text."
+        ),
+    ] = CorpusConfig.words
     on_invalid: Annotated[
         OnInvalid,
         _corpus(help="Invalid UTF-8: stop, skip the document, or put U+FFFD in its place."),

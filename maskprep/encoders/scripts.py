@@ -60,12 +60,41 @@ Written down, not asked of `unicodedata`: the same words for every version of Py
 """
 
 
+UNSPACED_CHARACTERS: Final = (
+    *UNSPACED_LETTERS,
+    # Thai, Lao, Burmese and Khmer with their marks, digits and punctuation.
+    (0x0E00, 0x0EFF),
+    (0x1000, 0x109F),
+    (0x1780, 0x17FF),
+    (0x19E0, 0x19FF),
+    (0xA9E0, 0xA9FF),
+    (0xAA60, 0xAA7F),
+    # Radicals; punctuation, kana and Bopomofo; what is enclosed; without Hangul.
+    (0x2E80, 0x2FDF),
+    (0x3001, 0x312F),
+    (0x3190, 0x33FF),
+    (0xFE30, 0xFE4F),
+    (0xFF01, 0xFF9F),
+    (0xFFE0, 0xFFE5),
+)
+"""First and last code points of all that belongs to a script written without spaces."""
+
+
 def unspaced_letters() -> NDArray[np.bool_]:
     """Return bool [code points]: true at each letter of a script written without spaces.
 
     A code point at or past the end of the array is none.
     """
-    table = np.zeros(UNSPACED_LETTERS[6][1] + 1, np.bool_)
-    for first, last in UNSPACED_LETTERS:
+    return _table(UNSPACED_LETTERS)
+
+
+def unspaced_characters() -> NDArray[np.bool_]:
+    """Return bool [code points]: true at all characters of such scripts, punctuation included."""
+    return _table(UNSPACED_CHARACTERS)
+
+
+def _table(ranges: tuple[tuple[int, int], ...]) -> NDArray[np.bool_]:
+    table = np.zeros(max(last for _, last in ranges) + 1, np.bool_)
+    for first, last in ranges:
         table[first : last + 1] = True
     return table

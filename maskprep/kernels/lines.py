@@ -24,7 +24,7 @@ def character_at(data, i):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @device
-def _is_space(point):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def is_space(point):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Tell what `str.isspace` calls white space."""
     if point < 0x80:
         return point == 32 or 9 <= point <= 13 or 28 <= point <= 31
@@ -57,7 +57,7 @@ def find_lines(
         while i < stop:
             while i < stop and data[i] != 10:
                 point, size = character_at(data, i)
-                if not _is_space(point):
+                if not is_space(point):
                     break
                 i += size
             start = i
@@ -68,7 +68,7 @@ def find_lines(
                 last = end - 1
                 while data[last] & 0xC0 == 0x80:
                     last -= 1
-                if not _is_space(character_at(data, last)[0]):
+                if not is_space(character_at(data, last)[0]):
                     break
                 end = last
             if end > start:

@@ -22,7 +22,8 @@ from maskprep.errors import CorpusError
 from maskprep.kernels.lines import find_lines, join_lines
 from maskprep.kernels.tokenization import cut_words, lay_sentences
 from maskprep.list_columns import arrow_array, list_column, numpy_array
-from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
+from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS, WORD_BORDERS
+from maskprep.stages.given_words import given_words, lay_given_words, places_in_joined_lines
 
 MAX_WORD_TOKENS = 16
 
@@ -61,6 +62,7 @@ class TokenizationCounts:
         tokens: all.
         unknown_tokens: of these, [UNK].
         words_cut: words over 16 tokens.
+        words_joined: given words (`--words`) at which no token begins.
         special_tokens_in_text: places where the text spells a special token.
     """
 
@@ -71,6 +73,7 @@ class TokenizationCounts:
     tokens: int = 0
     unknown_tokens: int = 0
     words_cut: int = 0
+    words_joined: int = 0
     special_tokens_in_text: int = 0
 
 
@@ -85,6 +88,7 @@ class _Units:
         ends: int64 [units].
         spans: int64 [spans, 4], lines to be split into sentences, as `find_lines` writes them.
         span_units: int64 [spans], unit of each.
+        words: int64 [words], first byte of each word that the corpus gives; None: it gives none.
     """
 
     data: NDArray[np.uint8]
@@ -93,6 +97,7 @@ class _Units:
     ends: NDArray[np.int64]
     spans: NDArray[np.int64]
     span_units: NDArray[np.int64]
+    words: NDArray[np.int64] | None = None
 
 
 def tokenize_documents(
@@ -105,7 +110,8 @@ def tokenize_documents(
     """Tokenize raw documents, row by row.
 
     Args:
-        batch: rows of RAW_DOCUMENTS; further columns are carried along.
+        batch: rows of RAW_DOCUMENTS, with WORD_BORDERS if words are given; further columns are
+            carried along.
         encoder: gives the ids.
         split_lines: gives the sentences.
         config: settings.
@@ -119,17 +125,19 @@ def tokenize_documents(
         CorpusError: the text spells a special token, and that is to be an error.
         TokenizerError: the tokenizer cannot encode the text.
     """
-    text = batch.column("text")
     _count_special_tokens(batch, encoder.tokenizer, config, counts)
-    data, offsets = _flat_text(text)
-    units = _find_units(data, offsets, config, counts)
+    units = _find_units(batch, config, counts)
     borders, needs_starts = _sentence_borders(units, split_lines, config)
+    if units.words is not None:
+        needs_starts = np.ones_like(needs_starts)
     encoded = encoder.encode_lines(units.data, units.starts, units.ends, needs_starts)
     lengths, row_sentences, row_tokens = _lay_borders(units, encoded, borders, batch.num_rows)
     continues = numpy_array(batch.column("continues"))
     counts.documents += int(np.count_nonzero(~continues))
     counts.sentences += lengths.size
     counts.tokens += encoded.ids.size
+    if units.words is not None:
+        counts.words_joined += lay_given_words(units.data, units.starts, units.words, encoded)
     counts.words_cut += cut_words(encoded.word_starts, MAX_WORD_TOKENS)
     if "unk" in encoder.tokenizer.roles:
         unknown = encoder.tokenizer.role_id("unk")
@@ -159,8 +167,7 @@ def lines_to_encode(
     Returns:
         uint8 [bytes], and for each line its first byte and one past its last, int64 [lines] both.
     """
-    data, offsets = _flat_text(batch.column("text"))
-    units = _find_units(data, offsets, config, TokenizationCounts())
+    units = _find_units(batch, config, TokenizationCounts())
     return units.data, units.starts, units.ends
 
 
@@ -186,7 +193,7 @@ def _lay_borders(
 
 def document_rows(batch: pa.RecordBatch, columns: list[Any]) -> pa.RecordBatch:
     """Return rows of DOCUMENTS with the columns that `batch` has beside its own."""
-    known = {*RAW_DOCUMENTS.names, *DOCUMENTS.names}
+    known = {*RAW_DOCUMENTS.names, *DOCUMENTS.names, WORD_BORDERS.name}
     carried = [field for field in batch.schema if field.name not in known]
     return pa.RecordBatch.from_arrays(
         [*columns, *(batch.column(field.name) for field in carried)],
@@ -250,11 +257,10 @@ def _spelled_tokens(data: NDArray[np.uint8], tokens: Sequence[str]) -> list[str]
 
 
 def _find_units(
-    data: NDArray[np.uint8],
-    offsets: NDArray[np.int64],
-    config: TokenizationConfig,
-    counts: TokenizationCounts,
+    batch: pa.RecordBatch, config: TokenizationConfig, counts: TokenizationCounts
 ) -> _Units:
+    data, offsets = _flat_text(batch.column("text"))
+    words = given_words(batch, offsets)
     most = int(np.count_nonzero(data == ord("\n"))) + offsets.size
     found = np.empty((most, 4), np.int64)
     lines = found[: find_lines(data, offsets, found)]
@@ -263,14 +269,16 @@ def _find_units(
         rows, firsts = np.unique(lines[:, 0], return_index=True)
         lasts = np.append(firsts[1:], len(lines)) - 1
         span_units = np.repeat(np.arange(rows.size), lasts - firsts + 1)
-        return _Units(data, rows, lines[firsts, 1], _ends(lines, lasts), lines, span_units)
+        return _Units(data, rows, lines[firsts, 1], _ends(lines, lasts), lines, span_units, words)
     if config.line_breaks == "space":
         joined = np.empty(data.size + len(lines), np.uint8)
         units = np.empty((len(lines), 4), np.int64)
+        if words is not None and words.size:
+            words = places_in_joined_lines(words, lines)
         lines = units[: join_lines(data, lines, joined, units)]
         data = joined
     rows, starts, ends = (np.ascontiguousarray(lines[:, column]) for column in range(3))
-    return _Units(data, rows, starts, ends, lines, np.arange(len(lines)))
+    return _Units(data, rows, starts, ends, lines, np.arange(len(lines)), words)
 
 
 def _ends(lines: NDArray[np.int64], lasts: NDArray[np.int64]) -> NDArray[np.int64]:

@@ -190,7 +190,10 @@ def _row_group_blocks(source: Source, config: CorpusConfig) -> Iterator[tuple[Bl
         if config.text_column not in names:
             raise missing_column(source, config.text_column, names)
         paths = [metadata.schema.column(c).path for c in range(metadata.num_columns)]
-    text = paths.index(config.text_column) if config.text_column in paths else 0
+    # The values of a list lie below its name.
+    below = f"{config.text_column}."
+    found = [n for n, one in enumerate(paths) if f"{one}.".startswith(below)]
+    text = found[0] if found else 0
     start = num_bytes = 0
     for group in range(metadata.num_row_groups):
         size = metadata.row_group(group).column(text).total_uncompressed_size

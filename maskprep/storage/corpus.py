@@ -9,10 +9,11 @@ from numpy.typing import NDArray
 
 from maskprep.config import CorpusConfig
 from maskprep.errors import ConfigError
-from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS
+from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS, WORD_BORDERS
 from maskprep.storage.blocks import Block
 from maskprep.storage.csv_rows import read_csv
 from maskprep.storage.cutting import SEPARATORS
+from maskprep.storage.given_words import no_lists
 from maskprep.storage.json_lines import read_json_lines
 from maskprep.storage.rejects import Reject, RejectList
 from maskprep.storage.rows import DocumentRows, ReadCounts, raw_schema
@@ -51,7 +52,7 @@ def read_documents(
         ConfigError: a table lacks the text or id column.
         MachineError: a file cannot be read.
     """
-    if config.id_column in (*RAW_DOCUMENTS.names, *DOCUMENTS.names):
+    if config.id_column in (*RAW_DOCUMENTS.names, *DOCUMENTS.names, WORD_BORDERS.name):
         raise ConfigError(
             f"--id-column is {config.id_column!r}, a name that maskprep's own column has. Rename "
             f"the column in the corpus."
@@ -81,6 +82,8 @@ def _all_batches(
     blocks: Sequence[Block], config: CorpusConfig, counts: ReadCounts, whole_documents: bool
 ) -> Iterator[pa.RecordBatch]:
     for block in blocks:
+        if config.words == "list" and block.source.format not in ("jsonl", "parquet"):
+            raise no_lists(block.source)
         rows = DocumentRows(block.source, config, counts, whole=whole_documents)
         read = {
             "text": _read_text,

@@ -12,6 +12,7 @@ from maskprep.errors import CorpusError
 from maskprep.kernels import documents as scan
 from maskprep.list_columns import text_array
 from maskprep.storage.blocks import Block, missing_column
+from maskprep.storage.given_words import SEPARATOR
 from maskprep.storage.rows import DocumentRows
 from maskprep.storage.text import LONGEST_WHOLE_BYTES, BlockFile, TextRun, TextWindows
 
@@ -43,6 +44,7 @@ class _Lines:
         self._file = file
         self._rows = rows
         self._column = rows.config.text_column
+        self._takes_lists = rows.config.words == "list"
         self._is_strict = rows.config.on_invalid == "error"
 
     def refuse_long_line(self, position: int) -> bool:
@@ -59,7 +61,8 @@ class _Lines:
             value = self._object(run.data[start - run.offset : end - run.offset], position, start)
             if value is None or not self._has_text(value, position):
                 continue
-            texts.append(value[self._column])
+            text = value[self._column]
+            texts.append(SEPARATOR.join(text) if self._takes_lists else text)
             positions.append(position)
             if self._rows.config.id_column is not None:
                 ids.append(_as_name(value.get(self._rows.config.id_column)))
@@ -118,14 +121,23 @@ class _Lines:
             self._rows.drop("missing_text", position)
             return False
         text = value[self._column]
-        if isinstance(text, str):
+        if self._is_text(text):
             return True
         if text is None:
             self._rows.drop("null_text", position)
             return False
         reason = f"{self._column!r} is {_kind(text)}, expected a string"
+        if self._takes_lists:
+            reason = f"{self._column!r} is {_kind(text)}, expected a list of strings (--words list)"
+        elif isinstance(text, list):
+            reason += ". --words list takes lists of words"
         self._drop(position, reason, "invalid_text")
         return False
+
+    def _is_text(self, value: object) -> bool:
+        if self._takes_lists:
+            return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, str)
 
     def _drop(self, position: int, reason: str, counted_as: str) -> None:
         if self._is_strict:

@@ -15,7 +15,8 @@ from maskprep.config import CorpusConfig
 from maskprep.errors import CorpusError
 from maskprep.kernels.identity import hash_positions
 from maskprep.list_columns import arrow_array, numpy_array
-from maskprep.schema import RAW_DOCUMENTS
+from maskprep.schema import RAW_DOCUMENTS, WORD_BORDERS
+from maskprep.storage.given_words import join_given_words
 from maskprep.storage.rejects import LINE_CUT, REPLACED, RejectList
 from maskprep.storage.sources import Source
 from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES, piece_end
@@ -52,10 +53,15 @@ class ReadCounts:
 
 
 def raw_schema(config: CorpusConfig) -> pa.Schema:
-    """Return RAW_DOCUMENTS, with the column that --id-column names."""
-    if config.id_column is None:
-        return RAW_DOCUMENTS
-    return RAW_DOCUMENTS.append(pa.field(config.id_column, pa.string()))
+    """Return RAW_DOCUMENTS, with given words, and with the column that --id-column names."""
+    schema = RAW_DOCUMENTS
+    if config.words != "tokenizer":
+        schema = schema.append(WORD_BORDERS)
+    return schema if config.id_column is None else schema.append(_id_field(config.id_column))
+
+
+def _id_field(name: str) -> pa.Field:
+    return pa.field(name, pa.string())
 
 
 class DocumentRows:
@@ -89,6 +95,9 @@ class DocumentRows:
             continues: bool [rows], true where a row goes on with the document before it.
             ids: string [rows], for --id-column.
         """
+        borders = None
+        if self.config.words != "tokenizer":
+            texts, borders = join_given_words(texts, self.config.words)
         num_documents = int(np.count_nonzero(~continues))
         data = texts.buffers()[2]
         begin, end = _offsets(texts)[[0, -1]]
@@ -104,6 +113,8 @@ class DocumentRows:
             self.source.name, document_ids[~continues], positions[~continues]
         )
         columns = [arrow_array(document_ids), arrow_array(continues), texts]
+        if borders is not None:
+            columns.append(borders)
         if self.config.id_column is not None:
             columns.append(pa.array([""] * len(texts), pa.string()) if ids is None else ids)
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)

@@ -17,6 +17,7 @@ from maskprep.storage.compression import open_stored
 from maskprep.storage.parquet_pages import Pages, page_sizes
 from maskprep.storage.rows import Array, DocumentRows
 from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES
+from maskprep.storage.word_lists import is_list, joined_lists, list_lengths, without_long_lists
 
 LARGEST_PAGE_BYTES = 32 * 2**20
 """Of a column: pyarrow decodes a page as a whole. Usual pages have 1 MiB."""
@@ -65,10 +66,11 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
     with ExitStack() as opened:
         files: dict[bool, pq.ParquetFile] = {}
         metadata = pq.read_metadata(path)
+        leaves = _leaves(metadata.schema, columns)
         position = sum(metadata.row_group(group).num_rows for group in range(block.start))
         for group in range(block.start, block.stop):
             info = metadata.row_group(group)
-            pages = _pages(path, info, columns)
+            pages = [page_sizes(path, info.column(number)) for number in leaves]
             if _are_too_large(pages, info, group, rows):
                 rows.drop("too_long", *range(position, position + info.num_rows))
                 position += info.num_rows
@@ -82,7 +84,7 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
             if as_dictionary not in files:
                 file = pq.ParquetFile(
                     path,
-                    read_dictionary=columns if as_dictionary else None,
+                    read_dictionary=list(leaves.values()) if as_dictionary else None,
                     buffer_size=READ_BYTES,
                     page_checksum_verification=True,
                 )
@@ -96,9 +98,11 @@ def _row_groups(path: str, block: Block, rows: DocumentRows) -> Iterator[pa.Reco
                 position += batch.num_rows
 
 
-def _pages(path: str, info: pq.RowGroupMetaData, columns: list[str]) -> list[Pages]:
-    chunks = [info.column(number) for number in range(info.num_columns)]
-    return [page_sizes(path, one) for one in chunks if one.path_in_schema in columns]
+def _leaves(schema: pq.ParquetSchema, columns: list[str]) -> dict[int, str]:
+    """Return numbers and paths of some columns' values; those of a list lie below its name."""
+    below = tuple(f"{column}." for column in columns)
+    paths = (schema.column(number).path for number in range(len(schema)))
+    return {n: path for n, path in enumerate(paths) if f"{path}.".startswith(below)}
 
 
 def _batch_rows(info: pq.RowGroupMetaData, pages: list[Pages], *, as_dictionary: bool) -> int:
@@ -106,7 +110,10 @@ def _batch_rows(info: pq.RowGroupMetaData, pages: list[Pages], *, as_dictionary:
     row_bytes = info.total_byte_size // max(info.num_rows, 1) + 1
     size: int = min(max(PIECE_BYTES // row_bytes, 1), MAX_ROWS)
     for one in pages:
-        size = one.rows_within(max(LONGEST_WHOLE_BYTES, one.largest), size)
+        # A page counts the values of a list one by one.
+        values = max(int(one.rows.sum()) // max(info.num_rows, 1), 1)
+        within = one.rows_within(max(LONGEST_WHOLE_BYTES, one.largest), size * values)
+        size = max(within // values, 1)
         if one.dictionary and not as_dictionary:
             size = min(size, max(LARGEST_PAGE_BYTES // one.dictionary, 1))
     return size
@@ -148,6 +155,8 @@ def table_rows(
         CorpusError: invalid UTF-8, and --on-invalid is error.
     """
     source = rows.source
+    if rows.config.words == "list":
+        batch, positions = without_long_lists(batch, positions, rows)
     texts = batch.column(rows.config.text_column)
     ids = None if rows.config.id_column is None else batch.column(rows.config.id_column)
     for first, stop in _bounded_slices(texts, ids):
@@ -177,6 +186,8 @@ def _bounded_slices(texts: Array, ids: Array | None) -> Iterator[tuple[int, int]
 
 def _lengths(values: Array | None) -> Any:  # noqa: ANN401 - int64 [rows], or 0
     """Return the length of each text of a dictionary; other columns are bounded as they are."""
+    if values is not None and is_list(values.type):
+        return list_lengths(values)
     if values is None or not pa.types.is_dictionary(values.type) or len(values.dictionary) == 0:
         return 0 if values is None else np.zeros(len(values), np.int64)
     sizes: Array = pc.binary_length(_plain(values.dictionary))
@@ -194,15 +205,26 @@ def require_text(kind: pa.DataType, rows: DocumentRows) -> None:
     Raises:
         ConfigError: it holds something else.
     """
-    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
-    if not any(is_kind(kind) for is_kind in _TEXT_KINDS):
+    wanted, is_wanted = "strings", _is_text(kind)
+    if rows.config.words == "list":
+        wanted = "lists of strings (--words list)"
+        is_wanted = is_list(kind) and _is_text(kind.value_type)
+    if not is_wanted:
         raise ConfigError(
             f"{rows.source.shown_name}: column {rows.config.text_column!r} holds {kind}, expected "
-            f"strings. Name a column of text with --text-column."
+            f"{wanted}. Name a column of text with --text-column."
+            f"{' --words list takes lists of words.' if is_list(kind) else ''}"
         )
 
 
+def _is_text(kind: pa.DataType) -> bool:
+    kind = kind.value_type if pa.types.is_dictionary(kind) else kind
+    return any(is_kind(kind) for is_kind in _TEXT_KINDS)
+
+
 def _as_bytes(texts: Array) -> Array:
+    if is_list(texts.type):
+        return joined_lists(texts)
     if pa.types.is_dictionary(texts.type):
         return _plain(texts.dictionary).take(texts.indices)
     return _plain(texts)

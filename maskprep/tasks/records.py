@@ -37,6 +37,7 @@ def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Rec
         "on_invalid": corpus.on_invalid,
         "text_column": corpus.text_column,
         "id_column": corpus.id_column,
+        "words": corpus.words,
         "limit": corpus.limit,
     }
     return {"stage": "tokenize", "settings": settings, "lineage": []}
@@ -218,6 +219,7 @@ def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) ->
         "invalid_characters_replaced": read.get("replaced", 0),
         "line_cut": read.get("lines_cut", 0),
         "words_cut": counts.pop("words_cut", 0),
+        "words_joined": counts.pop("words_joined", 0),
         "special_tokens_in_text": counts.pop("special_tokens_in_text", 0),
     }
     totals = {"text_bytes": read["text_bytes"], **counts}

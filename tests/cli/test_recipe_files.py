@@ -5,6 +5,7 @@ import pytest
 from maskprep.cli.recipe_files import (
     TABLES,
     RecipeSettings,
+    describe_recipe,
     parse_recipe,
     read_recipe,
     read_recipe_file,
@@ -22,9 +23,28 @@ def test_the_bert_recipe_is_the_papers():
     assert recipe.masking == MaskingConfig(0.15, 0.8, 0.1)
 
 
+def test_the_recipes_of_whole_words_are_bert_with_whole_words():
+    bert, english, chinese = map(read_recipe, ("bert", "bert-wwm", "chinese-bert-wwm"))
+    for recipe in (english, chinese):
+        assert recipe.masking == MaskingConfig(0.15, 0.8, 0.1, unit="word")
+        assert recipe.pairing == bert.pairing
+    assert english.training == TrainingConfig(vocab_size=30_522, strip_accents=True)
+    assert chinese.training.vocab_size == 21_128
+    assert chinese.corpus.words == "spaces"
+
+
 def test_every_recipe_reads():
     for name in recipe_names():
         assert isinstance(read_recipe(name), RecipeSettings)
+
+
+def test_every_recipe_says_what_it_is_and_where_it_was_published():
+    for name in recipe_names():
+        title, source = describe_recipe(name)
+        assert title, name
+        assert len(title) <= 75, name
+        assert "20" in source, name
+        assert "\n" not in title + source, name
 
 
 def test_what_is_left_out_has_its_default():

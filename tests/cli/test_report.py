@@ -32,6 +32,13 @@ def tokenize(toy_tokenizer, tmp_path):
     return run
 
 
+def test_text_that_is_not_cut_into_words_gets_a_hint(tokenize):
+    hint = "words have more than 16 tokens: is the text cut into words?"
+    chinese = "\u4e2d\u56fd" * 20 + "\n"
+    assert hint in tokenize(chinese, "--words", "spaces").output
+    assert hint not in tokenize(" ".join(chinese), "--words", "spaces", "--overwrite").output
+
+
 def test_a_summary_counts_what_was_made(tokenize, tmp_path):
     output = tokenize(TEXT).stdout
     assert output.startswith(f"tokenize wrote {tmp_path / 'documents'}\n")

@@ -75,6 +75,21 @@ def parquet(data: bytes) -> None:
     read_corpus("a.parquet", data, id_column="n")
 
 
+def spaced_words(data: bytes) -> None:
+    """Read text whose words are divided by spaces."""
+    read_corpus("a.txt", data, words="spaces", block_bytes=1 + len(data) // 2)
+
+
+def listed_words(data: bytes) -> None:
+    """Read JSON Lines with lists of words."""
+    read_corpus("a.jsonl", data, words="list")
+
+
+def parquet_words(data: bytes) -> None:
+    """Read Parquet with lists of words."""
+    read_corpus("a.parquet", data, words="list", id_column="n")
+
+
 def compressed(data: bytes) -> None:
     """Read what may be gzip, bzip2, xz or Zstandard, by its first bytes."""
     read_corpus("a.txt", data)
@@ -112,18 +127,31 @@ def manifest(data: bytes) -> None:
 
 TARGETS: dict[str, Target] = {
     one.__name__: one
-    for one in (text, json_lines, csv, parquet, compressed, tokenizer, vocabulary, manifest)
+    for one in (
+        *(text, json_lines, csv, parquet, compressed, tokenizer, vocabulary, manifest),
+        *(spaced_words, listed_words, parquet_words),
+    )
 }
 
 
-def _table() -> pa.Table:
-    texts = ["Some words.", "More\nwords, \U0001f600.", None, "x" * 300, ""]
-    return pa.table({"text": texts, "n": ["a", "b", "c", "d", "e"]})
+TEXTS = ["Some words.", "More\nwords, \U0001f600.", None, "x" * 300, ""]
+WORDS = [
+    ["Some", "words", "."],
+    ["\u6211", "\u5317\u4eac", "\n"],
+    None,
+    ["x"] * 99,
+    [],
+    ["a", None],
+]
 
 
-def _parquet(**settings: object) -> bytes:
+def _table(texts: list[object]) -> pa.Table:
+    return pa.table({"text": texts, "n": list("abcdef")[: len(texts)]})
+
+
+def _parquet(texts: list[object] = TEXTS, **settings: object) -> bytes:
     sink = pa.BufferOutputStream()
-    pq.write_table(_table(), sink, **settings)
+    pq.write_table(_table(texts), sink, **settings)
     return sink.getvalue().to_pybytes()
 
 
@@ -169,6 +197,12 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "tokenizer": _tokenizers(),
     "vocabulary": [b"[PAD]\n[UNK]\n[CLS]\n[SEP]\n[MASK]\na\n##b\n"],
+    "spaced_words": [PROSE, "\u6211 \u5728   \u5317\u4eac \n\n\u4ed6 said so .\n".encode()],
+    "listed_words": [b'{"text": ["Some", "words", " ", "\\n"]}\n{"text": []}\n{"text": [""]}\n'],
+    "parquet_words": [
+        _parquet(WORDS, compression=None),
+        _parquet(WORDS, use_dictionary=False, compression="snappy"),
+    ],
     "manifest": [
         (
             b'{"stage": "tokenize", "history": [], "shards": [{"name": "a.parquet", "bytes": 4, '

@@ -1,9 +1,12 @@
 """A real BertForPreTraining learns from the shards, with no column renamed."""
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 
-from maskprep.config import CorpusConfig, MaskingConfig, PairingConfig, RunConfig
+from maskprep.cli.recipe_files import read_recipe
+from maskprep.config import CorpusConfig, RunConfig
 from maskprep.encoders.loading import load_tokenizer
 from maskprep.pipeline import Recipe, prepare_corpus
 from maskprep.tasks.running import Context
@@ -30,25 +33,14 @@ def batches_of(rows, torch, size):
         yield padded
 
 
-@pytest.mark.torch
-@pytest.mark.filterwarnings("ignore")  # The libraries' own.
-def test_the_loss_of_a_tiny_bert_falls(toy_corpus, toy_tokenizer, tmp_path):
+def losses_of(rows, num_ids):
+    """Train a tiny BertForPreTraining on the rows, once."""
     import torch
     from transformers import BertConfig, BertForPreTraining
 
-    tokenizer = load_tokenizer(str(toy_tokenizer))
-    recipe = Recipe(
-        corpus=CorpusConfig(documents="file"),
-        pairing=PairingConfig(max_seq_length=64),
-        masking=MaskingConfig(columns="labels"),
-    )
-    context = Context(machine=RunConfig(workers=1))
-    prepare_corpus([str(toy_corpus)], recipe, tokenizer, tmp_path / "out", context)
-    rows = pd.read_parquet(tmp_path / "out" / "data")
-
     torch.manual_seed(0)
     config = BertConfig(
-        vocab_size=tokenizer.num_ids,
+        vocab_size=num_ids,
         hidden_size=64,
         num_hidden_layers=2,
         num_attention_heads=2,
@@ -64,6 +56,24 @@ def test_the_loss_of_a_tiny_bert_falls(toy_corpus, toy_tokenizer, tmp_path):
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
+    return losses
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")  # The libraries' own.
+@pytest.mark.parametrize("name", ["bert", "bert-wwm"])
+def test_the_loss_of_a_tiny_bert_falls(toy_corpus, toy_tokenizer, tmp_path, name):
+    tokenizer = load_tokenizer(str(toy_tokenizer))
+    settings = read_recipe(name)
+    recipe = Recipe(
+        corpus=CorpusConfig(documents="file"),
+        pairing=replace(settings.pairing, max_seq_length=64),
+        masking=replace(settings.masking, columns="labels"),
+    )
+    context = Context(machine=RunConfig(workers=1))
+    prepare_corpus([str(toy_corpus)], recipe, tokenizer, tmp_path / "out", context)
+    rows = pd.read_parquet(tmp_path / "out" / "data")
+    losses = losses_of(rows, tokenizer.num_ids)
     assert len(losses) >= 40
     first, last = sum(losses[:5]) / 5, sum(losses[-5:]) / 5
     assert last < first - 1.0, losses
