@@ -17,6 +17,7 @@ from maskprep.cli.demo_command import demo_command
 from maskprep.cli.inspect_command import inspect_command
 from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
+from maskprep.cli.pack_command import pack_command
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
 from maskprep.cli.signals import ENDINGS, EndedBySignalError, ended_by_signals
@@ -179,6 +180,7 @@ def _add(name: str, command: Callable[..., None]) -> None:
 _add("train", train_command)
 _add("tokenize", tokenize_command)
 _add("pair", pair_command)
+_add("pack", pack_command)
 _add("mask", mask_command)
 _add("prepare", prepare_command)
 _add("inspect", inspect_command)

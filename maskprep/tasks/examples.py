@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskprep.config import ShardConfig
-from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle, write_runs
@@ -15,7 +14,7 @@ from maskprep.storage.shards import row_group_rows
 from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.pairing import RUN_TOKENS
 from maskprep.tasks.plan import Receipt, Run, add_counts, read_receipt, write_receipt
-from maskprep.tasks.records import setting_of
+from maskprep.tasks.records import max_seq_length_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
 from maskprep.tasks.writing import Masking, WritingPhase, shard_rows_for, sort_phase
 
@@ -30,6 +29,7 @@ class Examples:
     Attributes:
         rows: how many.
         max_seq_length: of the rows.
+        columns: their names.
         shards: path and number of rows of each, or
         runs: as `write_runs` wrote them,
         shuffle: in this order.
@@ -37,6 +37,7 @@ class Examples:
 
     rows: int
     max_seq_length: int
+    columns: tuple[str, ...]
     shards: tuple[tuple[str, int], ...] = ()
     runs: tuple[RowRun, ...] = ()
     shuffle: Shuffle | None = None
@@ -50,7 +51,7 @@ class Examples:
             assert shuffle is not None
             run_rows = max(1, RUN_TOKENS // self.max_seq_length)
             unsorted = self.portions(run, self.shuffle, run_rows)
-            runs = tuple(sort_phase(run, unsorted, shuffle, run_rows))
+            runs = tuple(sort_phase(run, unsorted, self.columns, shuffle, run_rows))
         name = "in-order" if shuffle is None else f"shuffled-{shuffle.epoch:05d}"
         return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, rows))
 
@@ -58,7 +59,8 @@ class Examples:
 def examples_of(rows: StageInput, limit: int | None) -> Examples:
     """Return the examples of shards, where they lie."""
     total = rows.rows if limit is None else min(limit, rows.rows)
-    return Examples(total, _max_seq_length(rows), shards=tuple(rows.shards))
+    names = tuple(rows.schema.names)
+    return Examples(total, _max_seq_length(rows), names, shards=tuple(rows.shards))
 
 
 def examples_of_stream(
@@ -67,17 +69,18 @@ def examples_of_stream(
     """Copy the examples of a stream into runs, in this process, which alone holds the pipe."""
     assert rows.stream is not None
     length = _max_seq_length(rows)
+    names = tuple(rows.schema.names)
     batches = first_rows(rows.stream.batches(), limit)
     run.progress.begin("spool", None, "rows")
     runs = write_runs(
-        _told(run, batches),
+        _told(run, batches, names),
         run.scratch / "examples",
         "stream",
         shuffle,
         max(1, RUN_TOKENS // length),
     )
     run.progress.end()
-    return Examples(sum(r.rows for r in runs), length, runs=tuple(runs), shuffle=shuffle)
+    return Examples(sum(r.rows for r in runs), length, names, runs=tuple(runs), shuffle=shuffle)
 
 
 def source_batches(
@@ -96,13 +99,15 @@ def source_batches(
         examples = examples_of(rows, limit)
     for masking in maskings:
         portions = examples.portions(run, None, max(examples.rows, 1))
-        yield masking, (batch for rows in portions for batch in rows.read(EXAMPLES.names))
+        yield masking, (batch for rows in portions for batch in rows.read(examples.columns))
 
 
-def _told(run: Run, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _told(
+    run: Run, batches: Iterable[pa.RecordBatch], names: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         run.progress.advance(batch.num_rows)
-        yield batch.select(EXAMPLES.names)
+        yield batch.select(list(names))
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -117,7 +122,7 @@ def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator
 
 
 def _max_seq_length(rows: StageInput) -> int:
-    return int(setting_of(rows.record, "pair", "max_seq_length") or DEFAULT_SEQ_LENGTH)
+    return int(max_seq_length_of(rows.record) or DEFAULT_SEQ_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -170,7 +175,9 @@ class EpochWriter:
         if self.only is not None:
             portions = {number: portions[number] for number in numbers if number in self.only}
         group_rows = row_group_rows(length)
-        phase = WritingPhase(self.staged, self.schema, self.shards.compression, group_rows)
+        phase = WritingPhase(
+            self.staged, self.schema, self.shards.compression, group_rows, examples.columns
+        )
         written: Receipt = {"shards": [], "counts": {}}
         for receipt in phase.run(run, portions, masking):
             written["shards"].extend(receipt["shards"])

@@ -9,7 +9,6 @@ import pyarrow as pa
 from maskprep.config import Compression, MaskingConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
-from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
 from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Run as RowRun
@@ -39,20 +38,27 @@ class SortingTask:
     """Sort a portion of rows into runs."""
 
     rows: Rows
+    columns: tuple[str, ...]
     destination: RunFiles
 
 
 def sort_rows(task: SortingTask) -> Receipt:
     """Sort a portion of rows by their shuffle keys."""
-    written = task.destination.write(task.rows.read(EXAMPLES.names))
+    written = task.destination.write(task.rows.read(task.columns))
     return {"rows": sum(run["rows"] for run in written["runs"]), **written}
 
 
-def sort_phase(run: Run, portions: Sequence[Rows], shuffle: Shuffle, run_rows: int) -> list[RowRun]:
+def sort_phase(
+    run: Run,
+    portions: Sequence[Rows],
+    columns: tuple[str, ...],
+    shuffle: Shuffle,
+    run_rows: int,
+) -> list[RowRun]:
     """Sort all rows into runs, so that any stretch of the shuffled order can be read."""
     folder = run.scratch / f"sorted-{shuffle.epoch:05d}"
     tasks = (
-        SortingTask(rows, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
+        SortingTask(rows, columns, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
         for number, rows in enumerate(portions)
     )
     receipts = run.phase(f"shuffle epoch {shuffle.epoch}", sort_rows, tasks, unit="rows")
@@ -95,6 +101,7 @@ class WritingTask:
     """Write one shard: read its rows, mask them if asked."""
 
     rows: Rows
+    columns: tuple[str, ...]
     masking: Masking | None
     path: str
     schema: pa.Schema
@@ -106,7 +113,7 @@ def write_rows(task: WritingTask) -> Receipt:
     """Write one shard."""
     counts = MaskingCounts()
     groups = regroup(
-        mask_batches(task.rows.read(EXAMPLES.names), task.masking, counts), task.group_rows
+        mask_batches(task.rows.read(task.columns), task.masking, counts), task.group_rows
     )
     shard = write_shard(groups, Path(task.path), task.schema, task.compression)
     if shard is None:
@@ -135,6 +142,8 @@ class WritingPhase:
     schema: pa.Schema
     compression: Compression
     group_rows: int
+    columns: tuple[str, ...]
+    """Of the examples that are read."""
 
     def run(
         self, run: Run, portions: Mapping[int, Rows], masking: Masking | None
@@ -143,6 +152,7 @@ class WritingPhase:
         tasks = (
             WritingTask(
                 rows,
+                self.columns,
                 masking,
                 str(self.staged / shard_name(number)),
                 self.schema,

@@ -24,7 +24,7 @@ from maskprep.errors import (
     TokenizerError,
 )
 
-COMMANDS = ["train", "tokenize", "pair", "mask", "prepare", "inspect", "verify", "demo"]
+COMMANDS = ["train", "tokenize", "pair", "pack", "mask", "prepare", "inspect", "verify", "demo"]
 MASKPREP = [sys.executable, "-m", "maskprep"]
 HEAVY = ("numba", "numpy", "pyarrow", "tokenizers")
 
