@@ -27,6 +27,7 @@ Columns = Literal["loss-mask", "labels", "positions", "keras"]
 Compression = Literal["zstd", "snappy", "lz4", "none"]
 
 SEED_LIMIT = 2**64
+MAX_SHARDS = 100_000
 
 
 def _option(field: str) -> str:
@@ -240,6 +241,8 @@ class ShardConfig:
     """Rows per shard; None: equal shards of at most about 256 MiB, 16 of them if they can be."""
     shuffle: bool = True
     compression: Compression = "zstd"
+    num_shards: int | None = None
+    """Of examples, for every epoch; their rows differ by one at most. None: as shard_rows says."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -254,6 +257,18 @@ class ShardConfig:
             "at least 1",
         )
         _require_choice("compression", self.compression, Compression)
+        _require(
+            self.num_shards is None or 1 <= self.num_shards <= MAX_SHARDS,
+            "num_shards",
+            self.num_shards,
+            f"a number between 1 and {MAX_SHARDS:,}",
+        )
+        _require(
+            self.num_shards is None or self.shard_rows is None,
+            "num_shards",
+            self.num_shards,
+            "nothing beside --shard-rows, which also says how many shards there are",
+        )
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ from maskprep.tasks.pairing import RUN_TOKENS
 from maskprep.tasks.plan import Receipt, Run, add_counts, read_receipt, write_receipt
 from maskprep.tasks.records import max_seq_length_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
-from maskprep.tasks.writing import Masking, WritingPhase, shard_rows_for, sort_phase
+from maskprep.tasks.writing import Masking, WritingPhase, edges_every, shard_edges, sort_phase
 
 DEFAULT_SEQ_LENGTH = 512
 """Assumed for shards that do not say how long their rows are."""
@@ -42,18 +42,24 @@ class Examples:
     runs: tuple[RowRun, ...] = ()
     shuffle: Shuffle | None = None
 
-    def portions(self, run: Run, shuffle: Shuffle | None, rows: int) -> list[Rows]:
-        """Cut the examples into portions of `rows` rows, in input order or shuffled."""
+    def portions(self, run: Run, shuffle: Shuffle | None, edges: Sequence[int]) -> list[Rows]:
+        """Cut the examples into portions, in input order or shuffled.
+
+        Args:
+            run: engine, progress, folders.
+            shuffle: the order.
+            edges: where each portion begins, and where the last one ends: the number of rows.
+        """
         if self.shards and shuffle is None:
-            return list(cut_shard_rows(self.shards, self.rows, rows))
+            return list(cut_shard_rows(self.shards, edges))
         runs = self.runs
         if shuffle != self.shuffle or self.shards:
             assert shuffle is not None
             run_rows = max(1, RUN_TOKENS // self.max_seq_length)
-            unsorted = self.portions(run, self.shuffle, run_rows)
+            unsorted = self.portions(run, self.shuffle, edges_every(run_rows, self.rows))
             runs = tuple(sort_phase(run, unsorted, self.columns, shuffle, run_rows))
         name = "in-order" if shuffle is None else f"shuffled-{shuffle.epoch:05d}"
-        return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, rows))
+        return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, edges))
 
 
 def examples_of(rows: StageInput, limit: int | None) -> Examples:
@@ -98,7 +104,7 @@ def source_batches(
     else:
         examples = examples_of(rows, limit)
     for masking in maskings:
-        portions = examples.portions(run, None, max(examples.rows, 1))
+        portions = examples.portions(run, None, edges_every(max(examples.rows, 1), examples.rows))
         yield masking, (batch for rows in portions for batch in rows.read(examples.columns))
 
 
@@ -149,8 +155,7 @@ class EpochWriter:
         """Write every epoch; return all shards in order, and the sum of the counts."""
         written: list[Receipt] = []
         counts: Receipt = asdict(MaskingCounts())
-        rows = self.shards.shard_rows or shard_rows_for(examples.rows, examples.max_seq_length)
-        shards_of_epoch = -(-examples.rows // rows)
+        shards_of_epoch = len(self._edges(examples)) - 1
         for place, masking in enumerate(maskings):
             numbers = range(place * shards_of_epoch, (place + 1) * shards_of_epoch)
             if self.only is not None and self.only.isdisjoint(numbers):
@@ -159,6 +164,9 @@ class EpochWriter:
             written.extend(epoch["shards"])
             add_counts(counts, epoch["counts"])
         return written, counts
+
+    def _edges(self, examples: Examples) -> list[int]:
+        return shard_edges(examples.rows, examples.max_seq_length, self.shards)
 
     def _write_epoch(
         self, run: Run, examples: Examples, masking: Masking | None, numbers: Sequence[int]
@@ -169,9 +177,10 @@ class EpochWriter:
         if found is not None:
             return found
         length = examples.max_seq_length
-        shard_rows = self.shards.shard_rows or shard_rows_for(examples.rows, length)
         shuffle = Shuffle(self.seed, number) if self.shards.shuffle else None
-        portions = dict(zip(numbers, examples.portions(run, shuffle, shard_rows), strict=True))
+        portions = dict(
+            zip(numbers, examples.portions(run, shuffle, self._edges(examples)), strict=True)
+        )
         if self.only is not None:
             portions = {number: portions[number] for number in numbers if number in self.only}
         group_rows = row_group_rows(length)

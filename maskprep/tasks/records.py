@@ -169,7 +169,10 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(json.dumps(value))
 
 
-_NOT_OF_ROWS = ("shard_rows", "shuffle", "compression", "made_with_tokenizer", "block_bytes")
+_NOT_OF_ROWS = (
+    *("shard_rows", "num_shards", "shuffle", "compression"),
+    *("made_with_tokenizer", "block_bytes"),
+)
 """Settings of a manifest that a shard does not repeat."""
 
 

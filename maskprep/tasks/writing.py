@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from maskprep.config import Compression, MaskingConfig
+from maskprep.config import Compression, MaskingConfig, ShardConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
@@ -31,6 +31,25 @@ def shard_rows_for(total: int, max_seq_length: int) -> int:
     group = row_group_rows(max_seq_length)
     even = -(-total // FEWEST_SHARDS)
     return min(max(1, MAX_SHARD_TOKENS // max_seq_length), max(group, -(-even // group) * group))
+
+
+def edges_every(rows: int, total: int) -> list[int]:
+    """Return where portions of `rows` rows begin and the last one, maybe a shorter one, ends."""
+    return [*range(0, total, rows), total]
+
+
+def shard_edges(total: int, max_seq_length: int, config: ShardConfig) -> list[int]:
+    """Return where each shard of an epoch begins, and where the last one ends.
+
+    Args:
+        total: rows of the epoch.
+        max_seq_length: of the rows.
+        config: asks for so many rows in a shard, or for so many shards.
+    """
+    if config.num_shards is not None:
+        number = min(config.num_shards, total)
+        return [total * shard // number for shard in range(number)] + [total]
+    return edges_every(config.shard_rows or shard_rows_for(total, max_seq_length), total)
 
 
 @dataclass(frozen=True)

@@ -119,6 +119,14 @@ def test_pair_takes_an_objective_and_duplicates(called):
     assert config == PairingConfig(objective="sop", duplicates=3)
 
 
+@pytest.mark.parametrize("command", ["pair", "pack", "mask"])
+def test_examples_are_written_into_so_many_shards(called, command):
+    functions = {"pair": "pair_documents", "pack": "pack_dataset", "mask": "mask_dataset"}
+    given = (command, "in", "--output", "out", "--num-shards", "12")
+    _, _, shards, *_ = called(functions[command], *given)
+    assert shards == ShardConfig(num_shards=12)
+
+
 def test_pack_takes_every_option(called):
     rows, config, shards, target, _ = called(
         "pack_dataset",

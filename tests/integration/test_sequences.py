@@ -4,6 +4,7 @@ import io
 import json
 from dataclasses import replace
 
+import pyarrow.parquet
 import pytest
 from data_sets import ONE_WORKER, copy_of, edit_manifest, forge_shard, shard_of
 
@@ -186,6 +187,42 @@ def test_broken_shards_get_their_bytes_back(made, documents, toy_corpus, tmp_pat
         found = repair_dataset(folder, RepairRequest([str(source)]), ONE_WORKER)
         assert (found.faults, found.repaired) == ((), ("data/part-00000.parquet",))
         assert data_of(folder) == data_of(original)
+
+
+@pytest.mark.parametrize("shuffle", [True, False])
+@pytest.mark.parametrize("number", [1, 7, 10**5])
+def test_any_number_of_shards_with_equal_rows(documents, tmp_path, number, shuffle):
+    rows = StageRows([str(documents)], limit=6)
+    shards = ShardConfig(num_shards=number, shuffle=shuffle)
+    pack_dataset(rows, KINDS["document"], shards, tmp_path / "few", ONE_WORKER)
+    examples = StageRows([str(tmp_path / "few")])
+    mask_dataset(examples, MASKING, shards, tmp_path / "masked", ONE_WORKER)
+    for folder, epochs in ((tmp_path / "few", 1), (tmp_path / "masked", 2)):
+        manifest = json.loads((folder / "manifest.json").read_bytes())
+        sizes = [shard["rows"] for shard in manifest["shards"]]
+        assert max(sizes) - min(sizes) <= 1
+        assert len(sizes) == epochs * min(number, sum(sizes) // epochs)
+    shard_of(tmp_path / "masked", 0).unlink()
+    found = repair_dataset(tmp_path / "masked", RepairRequest([str(tmp_path / "few")]), ONE_WORKER)
+    assert (found.faults, found.repaired) == ((), ("data/part-00000.parquet",))
+
+
+def test_the_number_of_shards_changes_no_row(made, documents, tmp_path):
+    config, prepared = made
+    examples = tmp_path / "examples"
+    make_examples(config, StageRows([str(documents)]), SHARDS, examples, ONE_WORKER)
+    shards = ShardConfig(num_shards=5)
+    mask_dataset(StageRows([str(examples)]), MASKING, shards, tmp_path / "masked", ONE_WORKER)
+    few, many = (
+        pyarrow.parquet.read_table(folder / "data").replace_schema_metadata()
+        for folder in (tmp_path / "masked", prepared)
+    )
+    assert few.equals(many)
+
+
+def test_the_number_of_shards_and_of_their_rows_exclude_each_other():
+    with pytest.raises(ConfigError, match="--num-shards is 3; expected nothing beside"):
+        ShardConfig(shard_rows=5, num_shards=3)
 
 
 def test_the_first_documents_give_the_first_rows(documents, tmp_path):
