@@ -174,13 +174,16 @@ def _prose(function: Callable[..., Any]) -> str:
 def columns_page() -> str:
     """Return columns.md."""
     forms = {form: schema.masked_schema(form) for form in typing.get_args(config.Columns)}
-    stages = {"documents": schema.DOCUMENTS, "examples": schema.EXAMPLES}
+    ordered, packed = schema.examples_schema("sop"), schema.examples_schema("packed")
+    stages = {"documents": schema.DOCUMENTS, "pair": schema.EXAMPLES, "pair: sop": ordered}
+    stages |= {"pack": packed}
     stages |= {f"mask: {form}": found for form, found in forms.items()}
     names = dict.fromkeys(name for found in stages.values() for name in found.names)
     parts = [
         HEAD + "# Columns\n",
-        "A row of documents is a document, a row of examples is a pair, a masked row is a pair and",
-        "its targets. Lists are unpadded; no value is null. One row all the way:",
+        "A row of documents is a document, a row of examples is a pair or a packed sequence, a",
+        "masked row is one of these and its targets. Lists are unpadded; no value is null.",
+        "One row all the way:",
         "[how masking works](../explanation/masking.md#what-is-written).\n",
         "## Which stage writes which column\n",
         "| column | " + " | ".join(stages) + " |",
@@ -190,7 +193,10 @@ def columns_page() -> str:
         marks = ("x" if name in found.names else "" for found in stages.values())
         parts.append(f"| `{name}` | " + " | ".join(marks) + " |")
     parts.append(
-        "\n`tokenize --id-column NAME` adds that column (string) to documents; "
+        "\nThe forms of `mask` are those of pairs (`--objective nsp`). With `--objective sop` the "
+        "label is `sentence_order_label`. Packed rows have `sequence_lengths` and no "
+        "`document_id_b`, `token_type_ids` or `segment_ids`, and no label."
+        "\n\n`tokenize --id-column NAME` adds that column (string) to documents; "
         "`mask --keep NAME` carries a further column of the examples along, e.g. `word_starts`."
     )
     shared = [
@@ -200,6 +206,9 @@ def columns_page() -> str:
     ]
     parts += _columns_table("Documents: `tokenize`", schema.DOCUMENTS)
     parts += _columns_table("Examples: `pair`", schema.EXAMPLES)
+    own = [field for field in ordered if field not in list(schema.EXAMPLES)]
+    parts += _columns_table("Examples: `pair --objective sop`, besides", own)
+    parts += _columns_table("Examples: `pack`", packed)
     parts += _columns_table("Masked examples: `mask`, in every form", shared)
     for form, found in forms.items():
         own = [field for field in found if field not in shared]

@@ -1,8 +1,8 @@
 """Turns raw text into training data for masked language models.
 
     raw text ──train──────> tokenizer
-    raw text ──tokenize──> DOCUMENTS ──pair──> EXAMPLES ──mask──> MASKED shards
-             └────────────────────── prepare ──────────────────────┘
+    raw text ──tokenize──> DOCUMENTS ──pair, pack──> EXAMPLES ──mask──> MASKED shards
+             └───────────────────────── prepare ─────────────────────────┘
 
 Every arrow is a function from Arrow record batches to Arrow record batches (`maskprep.stages`);
 what a row holds at each step stands in `maskprep.schema`.

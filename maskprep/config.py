@@ -20,10 +20,15 @@ SpecialTokensInText = Literal["split", "error", "parse"]
 EncoderChoice = Literal["auto", "fast", "reference"]
 Model = Literal["wordpiece", "bpe", "unigram"]
 Unit = Literal["token", "word"]
+Objective = Literal["nsp", "sop"]
+SWAPPED_SHARE = 0.5
+"""Of the pairs for sentence-order prediction (Lan et al. 2020, ALBERT, section 3.1)."""
+Boundaries = Literal["cross", "document", "best-fit"]
 Columns = Literal["loss-mask", "labels", "positions", "keras"]
 Compression = Literal["zstd", "snappy", "lz4", "none"]
 
 SEED_LIMIT = 2**64
+MAX_SHARDS = 100_000
 
 
 def _option(field: str) -> str:
@@ -42,6 +47,15 @@ def _require_choice(field: str, value: str, choices: object) -> None:
 
 def _require_probability(field: str, value: float) -> None:
     _require(0.0 <= value <= 1.0, field, value, "a probability between 0 and 1")
+
+
+def _require_length(max_seq_length: int) -> None:
+    _require(
+        1 <= max_seq_length <= 2**20,
+        "max_seq_length",
+        max_seq_length,
+        "a number of tokens between 1 and 1,048,576",
+    )
 
 
 @dataclass(frozen=True)
@@ -139,6 +153,33 @@ class PairingConfig:
     max_seq_length: int = 512
     short_seq_prob: float = 0.1
     random_next_prob: float = 0.5
+    """Of next-sentence prediction; sentence order has no random segments."""
+    seed: int = 0
+    objective: Objective = "nsp"
+    """sop: sentence-order prediction (Lan et al. 2020, ALBERT, section 3.1)."""
+    duplicates: int = 1
+
+    def __post_init__(self) -> None:
+        """Check every field.
+
+        Raises:
+            ConfigError: a field has a value it cannot have.
+        """
+        _require_length(self.max_seq_length)
+        _require_probability("short_seq_prob", self.short_seq_prob)
+        _require_probability("random_next_prob", self.random_next_prob)
+        _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+        _require_choice("objective", self.objective, Objective)
+        _require(1 <= self.duplicates < 2**24, "duplicates", self.duplicates, "at least 1")
+
+
+@dataclass(frozen=True)
+class PackingConfig:
+    """How documents fill sequences without pairs (Liu et al. 2019, RoBERTa, section 4.2)."""
+
+    max_seq_length: int = 512
+    short_seq_prob: float = 0.0
+    boundaries: Boundaries = "cross"
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -147,14 +188,15 @@ class PairingConfig:
         Raises:
             ConfigError: a field has a value it cannot have.
         """
-        _require(
-            1 <= self.max_seq_length <= 2**20,
-            "max_seq_length",
-            self.max_seq_length,
-            "a number of tokens between 1 and 1,048,576",
-        )
+        _require_length(self.max_seq_length)
         _require_probability("short_seq_prob", self.short_seq_prob)
-        _require_probability("random_next_prob", self.random_next_prob)
+        _require_choice("boundaries", self.boundaries, Boundaries)
+        _require(
+            self.boundaries != "best-fit" or self.short_seq_prob == 0.0,
+            "short_seq_prob",
+            self.short_seq_prob,
+            "0 with --boundaries best-fit, which fills every row as far as it can",
+        )
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
 
 
@@ -203,6 +245,8 @@ class ShardConfig:
     """Rows per shard; None: equal shards of at most about 256 MiB, 16 of them if they can be."""
     shuffle: bool = True
     compression: Compression = "zstd"
+    num_shards: int | None = None
+    """Of examples, for every epoch; their rows differ by one at most. None: as shard_rows says."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -217,6 +261,18 @@ class ShardConfig:
             "at least 1",
         )
         _require_choice("compression", self.compression, Compression)
+        _require(
+            self.num_shards is None or 1 <= self.num_shards <= MAX_SHARDS,
+            "num_shards",
+            self.num_shards,
+            f"a number between 1 and {MAX_SHARDS:,}",
+        )
+        _require(
+            self.num_shards is None or self.shard_rows is None,
+            "num_shards",
+            self.num_shards,
+            "nothing beside --shard-rows, which also says how many shards there are",
+        )
 
 
 @dataclass(frozen=True)

@@ -26,13 +26,22 @@ class FlatDocuments:
 
 
 @dataclass(frozen=True)
+class DocumentRange:
+    """Documents number `first` ... `stop - 1` of the run of the corpus that has number `place`."""
+
+    place: int
+    first: int
+    stop: int
+
+
+@dataclass(frozen=True)
 class Partners:
-    """Where the random segments of some pairs lie.
+    """Where segments lie that are wanted together, e.g. the random ones of some pairs.
 
     Attributes:
-        places: int64 [pairs], in which run of the corpus each lies.
-        segments: int64 [pairs, 2], first token there and one past the last.
-        document_ids: int64 [pairs].
+        places: int64 [segments], in which run of the corpus each lies.
+        segments: int64 [segments, 2], first token there and one past the last.
+        document_ids: int64 [segments].
     """
 
     places: NDArray[np.int64]

@@ -11,6 +11,7 @@ from pathlib import Path
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     ShardConfig,
     TokenizationConfig,
@@ -19,12 +20,17 @@ from maskprep.config import (
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
 from maskprep.errors import ConfigError
-from maskprep.schema import DOCUMENTS, EXAMPLES
+from maskprep.schema import examples_schema
 from maskprep.stages.masking import check_kept_columns
 from maskprep.storage.dataset import DatasetFolder
-from maskprep.tasks.inputs import InputRequest, open_stage_input, spare_inputs
-from maskprep.tasks.jobs import MaskingJob, PairingJob, PreparationJob, TokenizationJob
-from maskprep.tasks.pairing import require_pairable
+from maskprep.tasks.inputs import (
+    EXAMPLE_STAGES,
+    InputRequest,
+    open_stage_input,
+    spare_inputs,
+)
+from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
+from maskprep.tasks.makers import ExamplesConfig, example_maker, kind_made, stage_of
 from maskprep.tasks.plan import Run
 from maskprep.tasks.records import Identity, identity_of, next_record, tokenization_record
 from maskprep.tasks.repair import repair_folder
@@ -99,14 +105,25 @@ def pair_documents(
     rows: StageRows, config: PairingConfig, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn documents into sentence pairs."""
-    request = InputRequest(
-        rows.inputs, "tokenize", DOCUMENTS, rows.tokenizer, rows.roles, context.stdin
-    )
+    return _make_examples(rows, config, shards, target, context)
+
+
+def pack_dataset(
+    rows: StageRows, config: PackingConfig, shards: ShardConfig, target: Target, context: Context
+) -> Summary:
+    """Turn documents into full sequences without pairs."""
+    return _make_examples(rows, config, shards, target, context)
+
+
+def _make_examples(
+    rows: StageRows, config: ExamplesConfig, shards: ShardConfig, target: Target, context: Context
+) -> Summary:
+    request = InputRequest(rows.inputs, ("tokenize",), rows.tokenizer, rows.roles, context.stdin)
     spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
-    budget = require_pairable(source.record, source.tokenizer, config)
-    record = next_record(source.record, "pair", config, rows.limit)
-    job = PairingJob(source, config, shards, record, rows.limit, budget)
+    maker = example_maker(source.record, source.tokenizer, config)
+    record = next_record(source.record, maker.stage, config, rows.limit)
+    job = ExamplesJob(source, maker, shards, record, rows.limit)
     fingerprint = source.tokenizer.fingerprint
     identity = Identity(identity_of(record, source.entries(), shards, fingerprint))
     with start_engine(context) as engine:
@@ -118,10 +135,10 @@ def mask_dataset(
     rows: StageRows, config: MaskingConfig, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn examples into masked examples."""
-    request = InputRequest(rows.inputs, "pair", EXAMPLES, rows.tokenizer, rows.roles, context.stdin)
+    request = InputRequest(rows.inputs, EXAMPLE_STAGES, rows.tokenizer, rows.roles, context.stdin)
     spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
-    check_kept_columns(config, EXAMPLES)
+    check_kept_columns(config, source.schema)
     require_maskable(source.tokenizer)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
@@ -136,7 +153,8 @@ def mask_dataset(
 class Recipe:
     """Settings of a whole run, as a recipe or a configuration file gives them.
 
-    `training` is used where no tokenizer is given.
+    `training` is used where no tokenizer is given, and `packing`, if it is there, instead of
+    `pairing`.
     """
 
     corpus: CorpusConfig = field(default_factory=CorpusConfig)
@@ -145,6 +163,12 @@ class Recipe:
     pairing: PairingConfig = field(default_factory=PairingConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     shards: ShardConfig = field(default_factory=ShardConfig)
+    packing: PackingConfig | None = None
+
+    @property
+    def examples(self) -> ExamplesConfig:
+        """How documents become examples."""
+        return self.pairing if self.packing is None else self.packing
 
 
 def prepare_corpus(
@@ -156,16 +180,17 @@ def prepare_corpus(
 ) -> Summary:
     """Turn a corpus into masked shards, training a tokenizer first if none is given.
 
-    The shards have the same bytes as those of `tokenize_corpus`, `pair_documents` and
-    `mask_dataset` one after the other.
+    The shards have the same bytes as those of `tokenize_corpus`, `pair_documents` or
+    `pack_dataset`, and `mask_dataset` one after the other.
 
     Raises:
         ConfigError: standard input would have to be read twice.
     """
-    check_kept_columns(recipe.masking, EXAMPLES)
+    examples = recipe.examples
+    check_kept_columns(recipe.masking, examples_schema(kind_made(examples)))
     spare_inputs(inputs, output)
     record = tokenization_record(recipe.corpus, recipe.tokenization)
-    record = next_record(record, "pair", recipe.pairing, None)
+    record = next_record(record, stage_of(examples), examples, None)
     record = next_record(record, "mask", recipe.masking, None)
     wanted = context.machine.encoder
     with start_engine(context) as engine:
@@ -188,7 +213,7 @@ def prepare_corpus(
                 used,
                 encoder or choose_encoder(used, wanted),
                 recipe.tokenization,
-                recipe.pairing,
+                examples,
                 recipe.masking,
                 recipe.shards,
                 record,

@@ -7,7 +7,8 @@ Fields are nullable (and never null), because `datasets` trusts its typed featur
 """
 
 import json
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -49,6 +50,15 @@ TOKEN_TYPE_IDS = _field("token_type_ids", pa.list_(pa.int8()), "segment of each 
 NEXT_SENTENCE_LABEL = _field(
     "next_sentence_label", pa.int64(), "0: B follows A in the text; 1: B is random"
 )
+SENTENCE_ORDER_LABEL = _field(
+    "sentence_order_label", pa.int64(), "0: A and B in their original order; 1: swapped"
+)
+FIRST_DOCUMENT_ID = _field("document_id", pa.int64(), "first document in the row")
+SEQUENCE_LENGTHS = _field(
+    "sequence_lengths",
+    pa.list_(pa.int32()),
+    "tokens of each document in the row, special tokens included; sums to the row's tokens",
+)
 EPOCH = _field("epoch", pa.int32(), "which masking of the same example; no shard holds two")
 CORRUPTED_TOKENS = _field(
     "input_ids", pa.list_(pa.int32()), "what the model sees: some tokens masked or replaced"
@@ -78,17 +88,33 @@ KERAS_MASK_WEIGHTS = _field(
 )
 
 DOCUMENTS = pa.schema([DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS])
-EXAMPLES = pa.schema(
-    [
-        EXAMPLE_ID,
-        DOCUMENT_ID_A,
-        DOCUMENT_ID_B,
-        EXAMPLE_TOKENS,
-        TOKEN_TYPE_IDS,
-        WORD_STARTS,
-        NEXT_SENTENCE_LABEL,
-    ]
-)
+
+ExampleKind = Literal["nsp", "sop", "packed"]
+"""What an example is: a pair with one of two labels, or a sequence without pairs."""
+
+_PAIR = [EXAMPLE_ID, DOCUMENT_ID_A, DOCUMENT_ID_B, EXAMPLE_TOKENS, TOKEN_TYPE_IDS, WORD_STARTS]
+_EXAMPLES: dict[ExampleKind, pa.Schema] = {
+    "nsp": pa.schema([*_PAIR, NEXT_SENTENCE_LABEL]),
+    "sop": pa.schema([*_PAIR, SENTENCE_ORDER_LABEL]),
+    "packed": pa.schema(
+        [EXAMPLE_ID, FIRST_DOCUMENT_ID, EXAMPLE_TOKENS, WORD_STARTS, SEQUENCE_LENGTHS]
+    ),
+}
+EXAMPLES = _EXAMPLES["nsp"]
+
+
+def examples_schema(kind: ExampleKind) -> pa.Schema:
+    """Return the columns of one kind of examples."""
+    return _EXAMPLES[kind]
+
+
+def kind_of_examples(names: Iterable[str]) -> ExampleKind:
+    """Tell the kind of examples from the names of some columns; pairs where nothing says."""
+    found = set(names)
+    if "sequence_lengths" in found:
+        return "packed"
+    return "sop" if "sentence_order_label" in found else "nsp"
+
 
 _MASKED_COLUMNS: dict[Columns, list[pa.Field]] = {
     "loss-mask": [CORRUPTED_TOKENS, TOKEN_TYPE_IDS, TARGET_IDS, LOSS_MASK],
@@ -105,20 +131,29 @@ _MASKED_COLUMNS: dict[Columns, list[pa.Field]] = {
 }
 
 
-def masked_schema(columns: Columns, keep: tuple[str, ...] = ()) -> pa.Schema:
+def masked_schema(
+    columns: Columns, keep: tuple[str, ...] = (), kind: ExampleKind = "nsp"
+) -> pa.Schema:
     """Return the columns of masked examples.
 
     Args:
         columns: which form the targets take.
         keep: names of further example columns that are carried along.
+        kind: of the examples. Packed ones have no segments, and so no token types.
     """
-    carried = [EXAMPLES.field(name) for name in keep]
-    return pa.schema(
-        [EXAMPLE_ID, DOCUMENT_ID_A, DOCUMENT_ID_B]
-        + _MASKED_COLUMNS[columns]
-        + [NEXT_SENTENCE_LABEL, EPOCH]
-        + carried
-    )
+    examples = _EXAMPLES[kind]
+    carried = [examples.field(name) for name in keep]
+    ids = [field for field in examples if field.name in _IDS]
+    made = _MASKED_COLUMNS[columns]
+    if kind == "packed":
+        made = [field for field in made if field.name not in _SEGMENT_COLUMNS]
+    described = [field for field in examples if field.name in _PASSED_ON]
+    return pa.schema(ids + made + described + [EPOCH] + carried)
+
+
+_IDS = ("example_id", "document_id", "document_id_b")
+_SEGMENT_COLUMNS = ("token_type_ids", "segment_ids")
+_PASSED_ON = ("sequence_lengths", "next_sentence_label", "sentence_order_label")
 
 
 RAW_DOCUMENTS = pa.schema(
@@ -167,7 +202,10 @@ def with_metadata(schema: pa.Schema, record: dict[str, Any]) -> pa.Schema:
     )
 
 
-_LABEL_NAMES = {"next_sentence_label": ["is_next", "random"]}
+_LABEL_NAMES = {
+    "next_sentence_label": ["is_next", "random"],
+    "sentence_order_label": ["original", "swapped"],
+}
 
 
 def _feature(field: pa.Field) -> dict[str, Any]:

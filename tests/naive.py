@@ -98,6 +98,7 @@ def lay_words(borders: list[int], units: list[list[tuple[int, bool]]]) -> tuple[
 # Random numbers: streams as in maskprep.kernels.counter_rng.
 
 EXAMPLE, PAIR, SHUFFLE, SELECT, CORRUPT = 2, 3, 4, 5, 6
+PACK = 16
 WORD = 2**32 - 1
 
 
@@ -327,6 +328,99 @@ def lay_out_pair(a, b, specials, types):
     ids = [token for part in parts for token, _ in part]
     starts = [begins for part in parts for _, begins in part]
     return ids, [kind for part, kind in zip(parts, types, strict=True) for _ in part], starts
+
+
+# Packing. Tokens and sentences as for pairing; a row is a list of (document, tokens).
+
+
+def fill_rows(documents, document_ids, settings):
+    """Fill rows with sentence after sentence; return rows and how often what was cut.
+
+    `settings` holds budget, separator, crosses, longest_whole, short_threshold and seed.
+    """
+    budget, longest = settings["budget"], settings["longest_whole"]
+    rows, row, target = [], [], 0
+    sentences_cut = words_cut = 0
+    for d, sentences in enumerate(documents):
+        rest = [(sentence, len(sentence) > longest) for sentence in sentences]
+        place = 0
+        while rest:
+            sentence, is_long = rest[0]
+            if not row:
+                w0, w1, _, _ = draw(settings["seed"], PACK, 0, document_ids[d], place)
+                target = 1 + (w1 * budget >> 32) if w0 < settings["short_threshold"] else budget
+            begins = bool(row) and row[-1][0] != d
+            filled = _held(row, settings) + begins * settings["separator"]
+            room = (target if is_long else budget) - filled
+            taken = 0
+            if filled < target:
+                taken = _fitting_tokens(sentence, room, is_long=is_long, is_first=not row)
+            is_cut = 0 < taken < len(sentence)
+            words_cut += is_cut and not sentence[taken][1]
+            sentences_cut += is_cut and longest > 0 and len(sentence) == len(sentences[-len(rest)])
+            if taken and row and not begins:
+                row[-1] = (d, row[-1][1] + sentence[:taken])
+            elif taken:
+                row.append((d, sentence[:taken]))
+            rest[0] = (sentence[taken:], is_long)
+            place += taken
+            if taken < len(sentence) or _held(row, settings) >= target:
+                rows.append(row)
+                row = []
+            if taken == len(sentence):
+                rest.pop(0)
+        if row and not settings["crosses"]:
+            rows.append(row)
+            row = []
+    return rows + [row] * bool(row), sentences_cut, words_cut
+
+
+def _fitting_tokens(sentence, room, *, is_long, is_first):
+    """Return how many tokens of a sentence fit: all, or of a long one as many whole words."""
+    if len(sentence) <= room:
+        return len(sentence)
+    if not is_long:
+        return 0
+    borders = [t for t in range(1, room + 1) if sentence[t][1]]
+    return max(borders, default=room if is_first else 0)
+
+
+def _held(row, settings):
+    """Return how many tokens a row holds, separators included."""
+    return sum(len(tokens) for _, tokens in row) + settings["separator"] * max(len(row) - 1, 0)
+
+
+def fit_best(sizes, capacity):
+    """Return the row of each piece: where it leaves the least room, the largest piece first.
+
+    Of several such rows it is the one that was put into last.
+    """
+    rooms, touched = [], []
+    found = [0] * len(sizes)
+    for time, piece in enumerate(sorted(range(len(sizes)), key=lambda p: -sizes[p])):
+        fitting = [r for r in range(len(rooms)) if rooms[r] >= sizes[piece]]
+        if not fitting:
+            fitting = [len(rooms)]
+            rooms.append(capacity)
+            touched.append(0)
+        row = min(fitting, key=lambda r: (rooms[r], -touched[r]))
+        rooms[row] -= sizes[piece]
+        touched[row] = time
+        found[piece] = row
+    return found
+
+
+def lay_out_sequences(row, before, separator, after, *, own):
+    """Return a row's ids, word starts and the tokens of each document."""
+    parts = []
+    for number, (_, tokens) in enumerate(row):
+        first, last = number == 0, number == len(row) - 1
+        part = [(token, True) for token in (before if own or first else [])]
+        part += [(token, t == 0 or begins) for t, (token, begins) in enumerate(tokens)]
+        part += [(token, True) for token in (after if own or last else separator)]
+        parts.append(part)
+    ids = [token for part in parts for token, _ in part]
+    return ids, [begins for part in parts for _, begins in part], [len(part) for part in parts]
 
 
 def find_lines(text: str) -> list[str]:

@@ -17,6 +17,7 @@ from maskprep.cli.demo_command import demo_command
 from maskprep.cli.inspect_command import inspect_command
 from maskprep.cli.mask_command import mask_command
 from maskprep.cli.option_groups import grouped_options
+from maskprep.cli.pack_command import pack_command
 from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
 from maskprep.cli.recipes_command import recipes_command, show_command
@@ -184,6 +185,7 @@ def _add(name: str, command: Callable[..., None], to: typer.Typer = app) -> None
 _add("train", train_command)
 _add("tokenize", tokenize_command)
 _add("pair", pair_command)
+_add("pack", pack_command)
 _add("mask", mask_command)
 _add("prepare", prepare_command)
 _add("inspect", inspect_command)

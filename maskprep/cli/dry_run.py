@@ -10,7 +10,7 @@ Line = tuple[str, str]
 SHOWN_SOURCES = 5
 _DISK_OF_TEXT = {"tokenize": (0.5, 0.0), "mask": (3.5, 0.8)}
 """Bytes on disk for a byte of text at the fullest moment: once, and for every epoch."""
-_DISK_OF_SHARDS = {"pair": (16.0, 0.0), "mask": (6.5, 1.5)}
+_DISK_OF_SHARDS = {"pair": (16.0, 0.0), "pack": (12.0, 0.0), "mask": (6.5, 1.5)}
 """The same for a byte of the shards that a stage reads, which are compressed."""
 
 

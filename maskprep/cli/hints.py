@@ -20,8 +20,8 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield from _about_vocabulary(entry)
             yield from _about_words(entry, str(tokenized.get("words", "tokenizer")))
             yield from _about_encoder(entry)
-        if entry["stage"] == "pair":
-            paired = lineage.get("pair", settings)
+        paired = lineage.get("pair", settings)
+        if entry["stage"] == "pair" and paired.get("objective") != "sop":
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
 
 

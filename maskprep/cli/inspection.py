@@ -185,14 +185,15 @@ def _measure(
 def _measured(counts: RowCounts) -> dict[str, Any]:
     if not counts.rows:
         return {}
-    return {
-        "measured": {
-            "rows": counts.rows,
-            "tokens": counts.tokens,
-            "longest_row": counts.longest,
-            "rates": counts.rates(),
-        }
+    measured: dict[str, Any] = {
+        "rows": counts.rows,
+        "tokens": counts.tokens,
+        "longest_row": counts.longest,
+        "rates": counts.rates(),
     }
+    if counts.sequences:
+        measured["sequences"] = counts.sequences
+    return {"measured": measured}
 
 
 def _first_rows(shards: Sequence[Path], num_rows: int) -> Iterator[dict[str, Any]]:

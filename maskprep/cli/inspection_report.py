@@ -139,13 +139,19 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
     manifest = found.get("manifest", {})
     if manifest.get("totals"):
         for name, number in manifest["totals"].items():
-            if name != "rows":
+            if name not in ("rows", "sequences"):
                 yield name, f"{number:,}"
     measured = found.get("measured")
     if measured:
         every = measured["rows"] == found["rows"]
         yield "measured", f"{'all' if every else 'the first'} {measured['rows']:,} rows"
         yield "longest row", f"{measured['longest_row']:,} tokens"
+        if "sequences" in measured:
+            share = measured["sequences"] / measured["rows"]
+            yield "sequences", f"{measured['sequences']:,}, {share:.2f} in a row"
         for name, rate in measured["rates"].items():
             yield name, f"{rate:.2%}"
+    for entry in (*manifest.get("history", []), manifest):
+        if "fill" in entry.get("rates", {}):
+            yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"
     yield from counted_lines(manifest)

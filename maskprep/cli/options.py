@@ -158,7 +158,7 @@ class ShardOptions:
 
 @dataclass(frozen=True)
 class OrderOptions:
-    """In which order rows are written."""
+    """In which order rows of examples are written, and into how many shards."""
 
     shuffle: Annotated[
         bool,
@@ -167,6 +167,13 @@ class OrderOptions:
             help="Shuffle all rows of a folder; streams keep the input's order.",
         ),
     ] = ShardConfig.shuffle
+    num_shards: Annotated[
+        int | None,
+        _shards(
+            metavar="N",
+            help="So many shards for every epoch, with equal numbers of rows (one more or less).",
+        ),
+    ] = None
 
 
 Workers = Annotated[

@@ -33,9 +33,9 @@ def pair_command(
     report: ReportOptions,
     dry_run: DryRun = False,
 ) -> None:
-    """Turn documents into sentence pairs for next-sentence prediction.
+    """Turn documents into sentence pairs for next-sentence or sentence-order prediction.
 
-    B follows A in the text, or comes from another document.
+    B follows A in the text, or comes from another document (nsp), or A and B are swapped (sop).
     """
     names = input_names(inputs)
     target = open_output(output, dry_run=dry_run)

@@ -24,6 +24,7 @@ from maskprep.cli.options import (
 )
 from maskprep.cli.recipe_files import TABLES, RecipeSettings, read_recipe, read_recipe_file
 from maskprep.cli.stage_options import (
+    BoundaryOptions,
     CorpusOptions,
     MaskingOptions,
     PairingOptions,
@@ -55,6 +56,7 @@ def prepare_command(
     training: TrainingOptions,
     roles: SpecialTokenOptions,
     pairing: PairingOptions,
+    boundaries: BoundaryOptions,
     masking: MaskingOptions,
     shards: ShardOptions,
     order: OrderOptions,
@@ -63,13 +65,13 @@ def prepare_command(
     report: ReportOptions,
     dry_run: DryRun = False,
 ) -> None:
-    """Turn raw text into masked shards: train a tokenizer, tokenize, pair and mask in one run.
+    """Turn raw text into masked shards: train a tokenizer, tokenize, pair or pack, mask.
 
     Options win over the recipe. The shards have the same bytes as those of the single commands.
     """
     names = input_names(inputs)
     folder = output_folder(output)
-    groups = (corpus, tokenization, training, pairing, masking, shards, order)
+    groups = (corpus, tokenization, training, pairing, boundaries, masking, shards, order)
     typed = typed_by_user(context)
     settings = _with_options(_read_settings(recipe, config), typed, seed, groups)
 
@@ -97,12 +99,41 @@ def _with_options(
     settings: RecipeSettings, typed: set[str], seed: int, groups: tuple[object, ...]
 ) -> RecipeSettings:
     """Return the settings with what the user typed put over them."""
+    chosen = _table_of_examples(settings, typed)
     for table, kind in TABLES.items():
+        if table in _EXAMPLE_TABLES and table != chosen:
+            continue
         values = {name: v for name, v in values_for(kind, *groups).items() if name in typed}
-        if "seed" in typed and table in ("pairing", "masking"):
+        if "seed" in typed and table in (*_EXAMPLE_TABLES, "masking"):
             values["seed"] = seed
         settings = settings.changed(table, values)
     return settings
+
+
+_EXAMPLE_TABLES = ("pairing", "packing")
+
+
+def _table_of_examples(settings: RecipeSettings, typed: set[str]) -> str:
+    """Tell whether rows are pairs or packed, from the recipe and from what the user typed.
+
+    Raises:
+        ConfigError: an option of pairs for a recipe that packs, or the other way round.
+    """
+    of_pairs = sorted(typed & {"random_next_prob", "objective", "duplicates"})
+    packs = settings.packing is not None
+    packs = packs or ("boundaries" in typed and not settings.names_pairing)
+    if packs and of_pairs:
+        option = of_pairs[0].replace("_", "-")
+        raise ConfigError(
+            f"--{option} is for pairs, and this run packs sequences. Leave it out, or take a "
+            f"recipe with [pairing]."
+        )
+    if "boundaries" in typed and not packs:
+        raise ConfigError(
+            "--boundaries is for packed sequences, and this recipe makes pairs. Copy it, put "
+            "[packing] in the place of [pairing], and name the copy with --config."
+        )
+    return "packing" if packs else "pairing"
 
 
 def _load(
@@ -159,9 +190,11 @@ def _prepare_in_stages(
     documents, examples = stages / "documents", stages / "examples"
     plain = ShardConfig(compression=settings.shards.compression)
     pipeline.tokenize_corpus(corpus, tokenizer, plain, documents, run)
-    pipeline.pair_documents(
-        pipeline.StageRows([str(documents)]), settings.pairing, settings.shards, examples, run
-    )
+    rows = pipeline.StageRows([str(documents)])
+    if settings.packing is None:
+        pipeline.pair_documents(rows, settings.pairing, settings.shards, examples, run)
+    else:
+        pipeline.pack_dataset(rows, settings.packing, settings.shards, examples, run)
     return pipeline.mask_dataset(
         pipeline.StageRows([str(examples)]), settings.masking, settings.shards, folder, run
     )

@@ -13,6 +13,7 @@ from typing import Any, Literal, get_args, get_origin, get_type_hints
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     ShardConfig,
     TokenizationConfig,
@@ -25,6 +26,7 @@ TABLES: dict[str, type] = {
     "tokenization": TokenizationConfig,
     "training": TrainingConfig,
     "pairing": PairingConfig,
+    "packing": PackingConfig,
     "masking": MaskingConfig,
     "shards": ShardConfig,
 }
@@ -41,10 +43,16 @@ class RecipeSettings:
     pairing: PairingConfig = field(default_factory=PairingConfig)
     masking: MaskingConfig = field(default_factory=MaskingConfig)
     shards: ShardConfig = field(default_factory=ShardConfig)
+    packing: PackingConfig | None = None
+    """In place of pairing, where a recipe packs."""
+    names_pairing: bool = False
+    """A recipe has the table [pairing]."""
 
     def changed(self, table: str, values: Mapping[str, Any]) -> "RecipeSettings":
-        """Return the settings with some fields of one table changed."""
-        return replace(self, **{table: replace(getattr(self, table), **values)})
+        """Return the settings with some fields of one table changed, which is made if need be."""
+        found = getattr(self, table)
+        made = TABLES[table](**values) if found is None else replace(found, **values)
+        return replace(self, **{table: made})
 
 
 def recipe_names() -> list[str]:
@@ -116,7 +124,12 @@ def parse_recipe(text: str, origin: str) -> RecipeSettings:
         tables = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise ConfigError(f"{origin} is no TOML: {error}. Mend that line.") from error
-    settings = RecipeSettings()
+    if "pairing" in tables and "packing" in tables:
+        raise ConfigError(
+            f"{origin} has [pairing] and [packing]; a row is a pair or a packed sequence. Take one "
+            f"of the tables out."
+        )
+    settings = RecipeSettings(names_pairing="pairing" in tables)
     for table, values in tables.items():
         if table not in TABLES or not isinstance(values, dict):
             raise ConfigError(_unknown_table(table, values, origin))

@@ -43,7 +43,9 @@ CHANGED_MEANINGS = {
     "words_cut": "words over 16 tokens cut",
     "words_joined": "given words that share a token with the one before",
     "special_tokens_in_text": "special tokens spelt in the text",
-    "sentences_cut": "sentences cut to fit a pair",
+    "sentences_cut": "sentences cut to fit a row",
+    "words_split": "words cut to fit a row",
+    "documents_split": "documents cut to fit a row",
     "random_tokens_trimmed": "tokens of random segments not used",
     "rows_forced": "short rows given one prediction all the same",
 }
@@ -184,6 +186,11 @@ def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
         yield "unknown", f"{rates['unknown_tokens']:.4%} of the text's tokens"
     if "random_next" in rates:
         yield "pairs", f"{totals['pairs']:,}, B random in {rates['random_next']:.1%}"
+    if "swapped" in rates:
+        yield "pairs", f"{totals['pairs']:,}, swapped in {rates['swapped']:.1%}"
+    if "fill" in rates:
+        share = totals["sequences"] / max(totals["rows"], 1)
+        yield "packed", f"{totals['rows']:,} rows, {rates['fill']:.2%} full, {share:.2f} documents"
     if "selected" in rates:
         shares = ", ".join(f"{rates[name]:.1%} {name}" for name in ("masked", "replaced", "kept"))
         yield "selected", f"{rates['selected']:.2%} of the tokens that may be; {shares}"

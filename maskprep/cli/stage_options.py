@@ -12,6 +12,7 @@ import typer
 
 from maskprep.cli.options import parse_size
 from maskprep.config import (
+    Boundaries,
     Columns,
     CorpusConfig,
     Documents,
@@ -20,7 +21,9 @@ from maskprep.config import (
     LineBreaks,
     MaskingConfig,
     Model,
+    Objective,
     OnInvalid,
+    PackingConfig,
     PairingConfig,
     Sentences,
     SpecialTokensInText,
@@ -33,6 +36,7 @@ from maskprep.config import (
 _corpus = partial(typer.Option, rich_help_panel="Corpus")
 _tokenizer = partial(typer.Option, rich_help_panel="Tokenizer")
 _pairs = partial(typer.Option, rich_help_panel="Pairs")
+_sequences = partial(typer.Option, rich_help_panel="Sequences")
 _masks = partial(typer.Option, rich_help_panel="Masks")
 
 
@@ -182,8 +186,41 @@ class PairingOptions:
     )
     random_next_prob: Annotated[
         float,
-        _pairs(metavar="P", help="Share of pairs whose B is random."),
+        _pairs(metavar="P", help="Share of pairs whose B is random (nsp)."),
     ] = PairingConfig.random_next_prob
+    objective: Annotated[
+        Objective,
+        _pairs(help="Next sentence (B may be random), or sentence order (A and B may be swapped)."),
+    ] = PairingConfig.objective
+    duplicates: Annotated[
+        int,
+        _pairs(metavar="N", help="Make pairs of the corpus this often, other ones each time."),
+    ] = PairingConfig.duplicates
+
+
+@dataclass(frozen=True)
+class SequenceOptions:
+    """How long packed rows are."""
+
+    max_seq_length: Annotated[
+        int,
+        _sequences(metavar="N", help="Most tokens of a row, special ones included."),
+    ] = PackingConfig.max_seq_length
+    short_seq_prob: Annotated[
+        float, _sequences(metavar="P", help="Share of shorter rows; RoBERTa has none.")
+    ] = PackingConfig.short_seq_prob
+
+
+@dataclass(frozen=True)
+class BoundaryOptions:
+    """What may share a packed row."""
+
+    boundaries: Annotated[
+        Boundaries,
+        _sequences(
+            help="Sentences of any documents, of one document, or whole documents that fit best."
+        ),
+    ] = PackingConfig.boundaries
 
 
 @dataclass(frozen=True)

@@ -10,6 +10,7 @@ from rich.text import Text
 from maskprep.cli.progress import readable_bytes
 from maskprep.cli.report import open_console, print_lines
 from maskprep.cli.standard_streams import printable
+from maskprep.config import SWAPPED_SHARE
 from maskprep.errors import ShardError
 from maskprep.storage.manifest import FORMAT_VERSION
 
@@ -105,8 +106,16 @@ def _sound(found: "Verification") -> Iterator[Line]:
 def _rates(found: "Verification", totals: "RowTotals") -> Iterator[Line]:
     manifest = found.manifest
     settings = {entry["stage"]: entry["settings"] for entry in (*manifest["lineage"], manifest)}
-    asked = settings.get("pair", {}).get("random_next_prob")
-    if manifest["stage"] != "tokenize":
+    paired = settings.get("pair", {})
+    asked = paired.get("random_next_prob")
+    if "pack" in settings:
+        length = settings["pack"].get("max_seq_length", 0)
+        share = totals.tokens / max(totals.rows * length, 1)
+        yield "packed", f"{share:.2%} full, {totals.sequences / max(totals.rows, 1):.2f} documents"
+    elif paired.get("objective") == "sop":
+        share = totals.swapped_pairs / max(totals.rows, 1)
+        yield "pairs", f"swapped in {share:.1%} (asked for {SWAPPED_SHARE:.1%})"
+    elif manifest["stage"] != "tokenize":
         wanted = "" if asked is None else f" (asked for {asked:.1%})"
         yield "pairs", f"B random in {totals.random_pairs / max(totals.rows, 1):.1%}{wanted}"
     if manifest["stage"] == "mask":

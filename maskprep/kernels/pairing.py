@@ -14,11 +14,13 @@ WORD_START = np.uint32(0x80000000)
 TOKEN_ID = np.uint32(0x7FFFFFFF)
 
 # Columns of a plan, int64 [pairs, PLAN_COLUMNS].
-DOCUMENT, PLACE, A_START, A_STOP, B_START, B_STOP, IS_RANDOM, B_TARGET, B_RANK = range(9)
-PLAN_COLUMNS = 9
+DOCUMENT, PLACE, A_START, A_STOP, B_START, B_STOP = range(6)
+IS_RANDOM, B_TARGET, B_RANK, IS_SWAPPED = range(6, 10)
+PLAN_COLUMNS = 10
 
 # Entries of `plan_pairs`' settings, uint64.
-BUDGET, SHORT_THRESHOLD, RANDOM_THRESHOLD, SEED, DUPLICATE, OTHER_SENTENCES = range(6)
+BUDGET, SHORT_THRESHOLD, RANDOM_THRESHOLD, SEED, DUPLICATE = range(5)
+OTHER_SENTENCES, SWAP_THRESHOLD = range(5, 7)
 
 _SEGMENTS = 2
 _SHIFT = np.uint64(32)
@@ -132,8 +134,9 @@ def plan_pairs(
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents], items of the random numbers.
-        settings: uint64 [6], see the module's constants; OTHER_SENTENCES is the number of sentences
-            in the whole corpus, from which the document's own are taken off.
+        settings: uint64 [7], see the module's constants; OTHER_SENTENCES is the number of sentences
+            in the whole corpus, from which the document's own are taken off. RANDOM_THRESHOLD is
+            for next-sentence prediction, SWAP_THRESHOLD for sentence order; the other one is 0.
         cursor: int64 [4], document, sentence, token and pair where to go on; updated.
         plan: int64 [pairs, PLAN_COLUMNS], written in place; segments in tokens.
         counts: int64 [2], documents that gave no pair, tokens that are in no pair; added to.
@@ -175,6 +178,7 @@ def plan_pairs(
             row[DOCUMENT], row[PLACE] = document, cursor[3]
             row[A_START], row[A_STOP], row[B_START], row[B_STOP] = start, a_stop, a_stop, stop
             row[IS_RANDOM] = np.int64(is_random)
+            row[IS_SWAPPED] = np.int64(w3 < settings[SWAP_THRESHOLD])
             if is_random:
                 _choose_partner(settings, item, slot, own_sentences, target - a_stop + start, row)
                 stop = a_stop

@@ -66,7 +66,7 @@ def trim_pairs(
         b_offsets: int64 [pairs + 1].
         document_ids: int64 [pairs], items of the random numbers: A's documents.
         places: int64 [pairs], number of the pair in its document.
-        settings: uint64 [6], as in `plan_pairs`.
+        settings: uint64 [7], as in `plan_pairs`.
         segments: int64 [pairs, 4], what is left of A (start, stop) and of B; written in place.
 
     Source: google-research/bert, truncate_seq_pair.
@@ -93,7 +93,8 @@ def trim_pairs(
 
 
 @device
-def _lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write the tokens of a segment from place `t` on; return where they end."""
     source, target = np.uint64(start), np.uint64(t)
     for i in range(np.uint64(stop - start)):
         input_ids[target + i] = np.int32(tokens[source + i] & TOKEN_ID)
@@ -104,7 +105,8 @@ def _lay_segment(tokens, start, stop, t, input_ids, word_starts):  # type: ignor
 
 
 @device
-def _lay_specials(ids, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def lay_specials(ids, t, input_ids, word_starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Write special tokens from place `t` on; return where they end."""
     for i in range(ids.size):
         input_ids[t] = ids[i]
         word_starts[t] = True
@@ -145,18 +147,18 @@ def lay_out_pairs(
     between = num_specials[0] + num_specials[1]
     for p in range(segments.shape[0]):
         start, stop = offsets[p], offsets[p + 1]
-        t = _lay_specials(special_ids[: num_specials[0]], start, input_ids, word_starts)
+        t = lay_specials(special_ids[: num_specials[0]], start, input_ids, word_starts)
         token_type_ids[start:t] = types[0]
         start = t
-        t = _lay_segment(a_tokens, segments[p, 0], segments[p, 1], t, input_ids, word_starts)
+        t = lay_segment(a_tokens, segments[p, 0], segments[p, 1], t, input_ids, word_starts)
         token_type_ids[start:t] = types[1]
         start = t
-        t = _lay_specials(special_ids[num_specials[0] : between], t, input_ids, word_starts)
+        t = lay_specials(special_ids[num_specials[0] : between], t, input_ids, word_starts)
         token_type_ids[start:t] = types[2]
         start = t
-        t = _lay_segment(b_tokens, segments[p, 2], segments[p, 3], t, input_ids, word_starts)
+        t = lay_segment(b_tokens, segments[p, 2], segments[p, 3], t, input_ids, word_starts)
         token_type_ids[start:t] = types[3]
-        _lay_specials(special_ids[between:], t, input_ids, word_starts)
+        lay_specials(special_ids[between:], t, input_ids, word_starts)
         token_type_ids[t:stop] = types[4]
 
 

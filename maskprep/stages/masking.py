@@ -12,7 +12,7 @@ from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import choose_units, replace_tokens
 from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
-from maskprep.schema import IGNORED_LABEL, masked_schema
+from maskprep.schema import IGNORED_LABEL, kind_of_examples, masked_schema
 
 
 @dataclass(frozen=True)
@@ -90,7 +90,7 @@ def mask_examples(
     Each row depends on (seed, epoch, example_id) and its own tokens only.
 
     Args:
-        batch: rows of EXAMPLES.
+        batch: examples of any kind.
         vocabulary: of the tokenizer that made the examples.
         config: rates, unit, form of the targets, seed.
         epoch: round of the random numbers.
@@ -183,9 +183,11 @@ def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
 def _lay_out(
     batch: pa.RecordBatch, rows: _Rows, config: MaskingConfig, epoch: int
 ) -> pa.RecordBatch:
-    schema = masked_schema(config.columns, config.keep)
+    names = batch.schema.names
+    schema = masked_schema(config.columns, config.keep, kind_of_examples(names))
+    types = batch.column("token_type_ids") if "token_type_ids" in names else None
     made: dict[str, pa.Array] = {
-        **_TARGET_COLUMNS[config.columns](rows, batch.column("token_type_ids")),
+        **_TARGET_COLUMNS[config.columns](rows, types),
         "epoch": arrow_array(np.full(batch.num_rows, epoch, np.int32)),
     }
     return pa.record_batch(
@@ -194,7 +196,7 @@ def _lay_out(
     )
 
 
-def _loss_mask_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+def _loss_mask_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
     return {
         "input_ids": list_column(rows.input_ids, rows.offsets),
         "target_ids": list_column(rows.target_ids, rows.offsets),
@@ -202,7 +204,7 @@ def _loss_mask_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]
     }
 
 
-def _label_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+def _label_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
     labels = np.full(rows.target_ids.size, IGNORED_LABEL, np.int64)
     tokens = np.flatnonzero(rows.selected)
     labels[tokens] = rows.target_ids[tokens]
@@ -212,7 +214,7 @@ def _label_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
     }
 
 
-def _position_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
+def _position_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
     positions, offsets = rows.selected_positions()
     return {
         "input_ids": list_column(rows.input_ids, rows.offsets),
@@ -221,11 +223,11 @@ def _position_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
     }
 
 
-def _keras_columns(rows: _Rows, types: pa.ListArray) -> dict[str, pa.Array]:
+def _keras_columns(rows: _Rows, types: pa.ListArray | None) -> dict[str, pa.Array]:
     positions, offsets = rows.selected_positions()
     return {
         "token_ids": list_column(rows.input_ids, rows.offsets),
-        "segment_ids": types,
+        **({} if types is None else {"segment_ids": types}),
         "padding_mask": list_column(np.ones(rows.input_ids.size, np.bool_), rows.offsets),
         "mask_positions": list_column(positions, offsets),
         "mask_ids": list_column(rows.target_ids[rows.selected], offsets),
@@ -233,7 +235,7 @@ def _keras_columns(rows: _Rows, types: pa.ListArray) -> dict[str, pa.Array]:
     }
 
 
-_TARGET_COLUMNS: dict[Columns, Callable[[_Rows, pa.ListArray], dict[str, pa.Array]]] = {
+_TARGET_COLUMNS: dict[Columns, Callable[[_Rows, pa.ListArray | None], dict[str, pa.Array]]] = {
     "loss-mask": _loss_mask_columns,
     "labels": _label_columns,
     "positions": _position_columns,
@@ -247,7 +249,7 @@ def check_kept_columns(config: MaskingConfig, available: pa.Schema) -> None:
     Raises:
         ConfigError: --keep names another column.
     """
-    made = masked_schema(config.columns).names
+    made = masked_schema(config.columns, kind=kind_of_examples(available.names)).names
     free = [name for name in available.names if name not in made]
     for name in config.keep:
         if name not in free:

@@ -28,6 +28,10 @@ class RowCounts:
     kept_tokens: int = 0
     random_pairs: int = 0
     labelled_pairs: int = 0
+    swapped_pairs: int = 0
+    ordered_pairs: int = 0
+    """Pairs with a label of sentence order."""
+    sequences: int = 0
 
     @property
     def selected_tokens(self) -> int:
@@ -44,6 +48,8 @@ class RowCounts:
                 rates[name] = round(getattr(self, f"{name}_tokens") / selected, 6)
         if self.labelled_pairs:
             rates["random_next"] = round(self.random_pairs / self.labelled_pairs, 6)
+        if self.ordered_pairs:
+            rates["swapped"] = round(self.swapped_pairs / self.ordered_pairs, 6)
         return rates
 
 
@@ -51,6 +57,7 @@ def measured_columns(schema: pa.Schema) -> list[str]:
     """Return the columns that `measure_rows` reads."""
     wanted = [
         *("input_ids", "token_ids", "target_ids", "loss_mask", "labels", "next_sentence_label"),
+        *("sentence_order_label", "sequence_lengths"),
         *(name for pair in _POSITIONS for name in pair),
     ]
     return [name for name in wanted if name in schema.names]
@@ -87,6 +94,11 @@ def measure_rows(
     if "next_sentence_label" in names:
         counts.labelled_pairs += batch.num_rows
         counts.random_pairs += int(numpy_array(batch.column("next_sentence_label")).sum())
+    if "sentence_order_label" in names:
+        counts.ordered_pairs += batch.num_rows
+        counts.swapped_pairs += int(numpy_array(batch.column("sentence_order_label")).sum())
+    if "sequence_lengths" in names:
+        counts.sequences += flat_values(batch.column("sequence_lengths"))[0].size
 
 
 def selected_tokens(

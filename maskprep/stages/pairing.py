@@ -1,4 +1,4 @@
-"""DOCUMENTS -> EXAMPLES: sentence pairs for next-sentence prediction.
+"""DOCUMENTS -> EXAMPLES: sentence pairs for next-sentence or sentence-order prediction.
 
 Documents come as flat arrays that may be memory-mapped, because a random B can begin at any
 sentence of the corpus; where it is found is the business of whoever implements `Negatives`.
@@ -12,14 +12,14 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.config import PairingConfig
+from maskprep.config import SWAPPED_SHARE, PairingConfig
 from maskprep.errors import ConfigError
 from maskprep.flat_documents import FlatDocuments, Partners
 from maskprep.kernels import pairing as kernels
 from maskprep.kernels import segments as segment_kernels
 from maskprep.kernels.counter_rng import name_examples, probability_threshold
 from maskprep.list_columns import arrow_array, list_column
-from maskprep.schema import EXAMPLES
+from maskprep.schema import examples_schema
 
 TOKENS_PER_BATCH = 2**20
 
@@ -59,6 +59,7 @@ class PairingCounts:
 
     pairs: int = 0
     random_pairs: int = 0
+    swapped_pairs: int = 0
     tokens: int = 0
     tokens_trimmed: int = 0
     random_tokens_trimmed: int = 0
@@ -88,26 +89,30 @@ def pair_sentences(
     layout: PairLayout,
     config: PairingConfig,
     counts: PairingCounts,
+    duplicate: int = 0,
 ) -> Iterator[pa.RecordBatch]:
     """Make sentence pairs of documents, in their order.
 
-    Each pair depends on (seed, document_id, its place in the document) and on the corpus as the
-    source of random segments. In a corpus of one document no pair is random.
+    Each pair depends on (seed, duplicate, document_id, its place in the document) and, for
+    next-sentence prediction, on the corpus as the source of random segments. In a corpus of one
+    document no pair is random. For sentence order, every pair is two segments that follow each
+    other, half of the time swapped.
 
     Args:
         documents: what is paired.
         negatives: the whole corpus, these documents included.
         layout: special tokens around the segments.
-        config: lengths, probabilities, seed.
+        config: objective, lengths, probabilities, seed.
         counts: added to.
+        duplicate: round of the random numbers: other pairs of the same documents.
 
     Yields:
-        Rows of EXAMPLES, about `TOKENS_PER_BATCH` tokens at a time.
+        Examples of the objective, about `TOKENS_PER_BATCH` tokens at a time.
 
     Source: google-research/bert, create_pretraining_data.py; deviations are marked in
     `maskprep.kernels.pairing`.
     """
-    settings = _kernel_settings(negatives.num_sentences, layout, config)
+    settings = _kernel_settings(negatives.num_sentences, layout, config, duplicate)
     cursor = np.zeros(4, np.int64)
     unused = np.zeros(2, np.int64)
     plan_rows = max(TOKENS_PER_BATCH // config.max_seq_length, 1)
@@ -126,19 +131,25 @@ def pair_sentences(
             unused,
         )
         if num_pairs:
-            yield _assemble_pairs(plan[:num_pairs], documents, negatives, layout, settings, counts)
+            rows = _assemble_pairs(plan[:num_pairs], documents, negatives, layout, settings, counts)
+            schema = examples_schema(config.objective)
+            yield pa.record_batch([rows[name] for name in schema.names], schema=schema)
     counts.documents_without_pair += int(unused[0])
     counts.tokens_unpaired += int(unused[1])
 
 
 def _kernel_settings(
-    num_sentences: int, layout: PairLayout, config: PairingConfig
+    num_sentences: int, layout: PairLayout, config: PairingConfig, duplicate: int
 ) -> NDArray[np.uint64]:
-    settings = np.zeros(6, np.uint64)
+    settings = np.zeros(7, np.uint64)
     settings[kernels.BUDGET] = max_pair_tokens(layout, config)
     settings[kernels.SHORT_THRESHOLD] = probability_threshold(config.short_seq_prob)
-    settings[kernels.RANDOM_THRESHOLD] = probability_threshold(config.random_next_prob)
+    if config.objective == "nsp":
+        settings[kernels.RANDOM_THRESHOLD] = probability_threshold(config.random_next_prob)
+    else:
+        settings[kernels.SWAP_THRESHOLD] = probability_threshold(SWAPPED_SHARE)
     settings[kernels.SEED] = config.seed
+    settings[kernels.DUPLICATE] = duplicate
     settings[kernels.OTHER_SENTENCES] = num_sentences
     return settings
 
@@ -150,7 +161,9 @@ def _assemble_pairs(
     layout: PairLayout,
     settings: NDArray[np.uint64],
     counts: PairingCounts,
-) -> pa.RecordBatch:
+) -> dict[str, pa.Array]:
+    is_swapped = plan[:, kernels.IS_SWAPPED] == 1
+    plan[is_swapped, kernels.A_START : kernels.B_STOP + 1] = plan[is_swapped][:, _B_THEN_A]
     a_segments = np.ascontiguousarray(plan[:, kernels.A_START : kernels.A_STOP + 1])
     a_offsets = _offsets(a_segments[:, 1] - a_segments[:, 0])
     a_tokens = np.empty(a_offsets[-1], np.uint32)
@@ -166,6 +179,7 @@ def _assemble_pairs(
     trimmed_b = np.diff(b_offsets) - (segments[:, 3] - segments[:, 2])
     counts.pairs += len(plan)
     counts.random_pairs += int(np.count_nonzero(is_random))
+    counts.swapped_pairs += int(np.count_nonzero(is_swapped))
     counts.tokens_trimmed += int(a_offsets[-1] - (segments[:, 1] - segments[:, 0]).sum())
     counts.tokens_trimmed += int(trimmed_b[~is_random].sum())
     counts.random_tokens_trimmed += int(trimmed_b[is_random].sum())
@@ -183,8 +197,12 @@ def _assemble_pairs(
         "document_id": arrow_array(document_ids),
         "document_id_b": arrow_array(np.where(is_random, b_documents, document_ids)),
         "next_sentence_label": arrow_array(is_random.astype(np.int64)),
+        "sentence_order_label": arrow_array(is_swapped.astype(np.int64)),
     }
-    return pa.record_batch([rows[name] for name in EXAMPLES.names], schema=EXAMPLES)
+    return rows
+
+
+_B_THEN_A = [kernels.B_START, kernels.B_STOP, kernels.A_START, kernels.A_STOP]
 
 
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

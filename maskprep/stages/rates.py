@@ -60,11 +60,11 @@ def masking_rate_faults(
             yield _off(name, found, totals.selected_tokens, asked, allowed)
 
 
-def pair_rate_faults(pairs: int, random_pairs: int, asked: float) -> Iterator[str]:
-    """Compare the share of random pairs with the asked one."""
+def pair_rate_faults(name: str, pairs: int, labelled: int, asked: float) -> Iterator[str]:
+    """Compare the share of random or swapped pairs with the asked one."""
     allowed = tolerance(asked, pairs)
-    if abs(random_pairs - asked * pairs) > allowed:
-        yield _off("random pairs", random_pairs, pairs, asked, allowed)
+    if abs(labelled - asked * pairs) > allowed:
+        yield _off(name, labelled, pairs, asked, allowed)
 
 
 def _off(name: str, found: int, of: int, asked: float, allowed: float) -> str:

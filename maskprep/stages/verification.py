@@ -20,6 +20,7 @@ _OF_SELECTED = (
     ("mask_positions", ("mask_ids", "mask_weights")),
 )
 """Columns of positions, and those with a value for each position."""
+_LABELS = ("next_sentence_label", "sentence_order_label")
 _NOT_NEGATIVE = ("example_id", "document_id", "document_id_b", "document_part")
 
 
@@ -69,6 +70,8 @@ class RowTotals:
     sentences: int = 0
     unknown_tokens: int = 0
     random_pairs: int = 0
+    swapped_pairs: int = 0
+    sequences: int = 0
     maskable_tokens: int = 0
     masked_tokens: int = 0
     other_tokens: int = 0
@@ -132,7 +135,7 @@ class RowChecker:
         first_row, note = self.totals.rows, self.faults.note
         columns = {
             one: numpy_array(batch.column(one))
-            for one in (*_NOT_NEGATIVE, "next_sentence_label", "epoch")
+            for one in (*_NOT_NEGATIVE, *_LABELS, "epoch")
             if one in batch.schema.names
         }
         for name in _NOT_NEGATIVE:
@@ -143,11 +146,14 @@ class RowChecker:
         self.document_range = min(before[0], int(ids.min())), max(before[1], int(ids.max()))
         if "document_part" in columns:
             self.totals.documents += int(np.count_nonzero(columns["document_part"] == 0))
+        for name in _LABELS:
+            if name in columns:
+                wrong = np.flatnonzero((columns[name] < 0) | (columns[name] > 1))
+                note(f"{name} is neither 0 nor 1", first_row + wrong)
         if "next_sentence_label" in columns:
-            labels = columns["next_sentence_label"]
-            wrong = np.flatnonzero((labels < 0) | (labels > 1))
-            note("next_sentence_label is neither 0 nor 1", first_row + wrong)
-            self.totals.random_pairs += int(np.count_nonzero(labels == 1))
+            self.totals.random_pairs += int(np.count_nonzero(columns["next_sentence_label"] == 1))
+        if "sentence_order_label" in columns:
+            self.totals.swapped_pairs += int(np.count_nonzero(columns["sentence_order_label"] == 1))
         if "epoch" in columns:
             self.epoch = int(columns["epoch"][0]) if self.epoch is None else self.epoch
             wrong = np.flatnonzero(columns["epoch"] != self.epoch)
@@ -162,8 +168,9 @@ class RowChecker:
         fits = self._lists_fit(batch, rows, name)
         strange = (rows.ids < 0) | (rows.ids >= limit)
         note(f"{name} holds an id outside 0 to {limit - 1:,}", rows.of_tokens(strange))
-        if "sentence_lengths" in batch.schema.names:
-            self._check_sentences(batch, rows)
+        for one, part in (("sentence_lengths", "sentence"), ("sequence_lengths", "sequence")):
+            if one in batch.schema.names:
+                self._check_parts(batch, rows, one, part)
         if not fits or strange.any():
             return
         if self.rules.unknown_id is not None and self.epoch is None:
@@ -204,15 +211,19 @@ class RowChecker:
             self.faults.note(f"{positions} does not ascend", rows.first + owners[falls])
         return len(self.faults.found) == before
 
-    def _check_sentences(self, batch: pa.RecordBatch, rows: "_Rows") -> None:
-        lengths, offsets = flat_values(batch.column("sentence_lengths"))
+    def _check_parts(self, batch: pa.RecordBatch, rows: "_Rows", name: str, part: str) -> None:
+        """Check the lengths of a row's sentences, or of its documents."""
+        lengths, offsets = flat_values(batch.column(name))
         owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
         sums = np.bincount(owners, lengths, rows.lengths.size).astype(np.int64)
         wrong = rows.first + np.flatnonzero(sums != rows.lengths)
-        self.faults.note("sentence_lengths does not sum to the row's tokens", wrong)
+        self.faults.note(f"{name} does not sum to the row's tokens", wrong)
         empty = rows.first + owners[lengths <= 0]
-        self.faults.note("sentence_lengths holds a sentence without tokens", empty)
-        self.totals.sentences += lengths.size
+        self.faults.note(f"{name} holds a {part} without tokens", empty)
+        if part == "sentence":
+            self.totals.sentences += lengths.size
+        else:
+            self.totals.sequences += lengths.size
 
     def _check_selection(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
         """Check which tokens are selected and what stands in their place."""

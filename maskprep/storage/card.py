@@ -18,7 +18,12 @@ Made by `maskprep {stage}`. `manifest.json` holds every setting, the hash of eve
 shard, and what was dropped; `maskprep inspect` shows rows.
 """
 
-_TITLES = {"tokenize": "Tokenized documents", "pair": "Sentence pairs", "mask": "Masked examples"}
+_TITLES = {
+    "tokenize": "Tokenized documents",
+    "pair": "Sentence pairs",
+    "pack": "Packed sequences",
+    "mask": "Masked examples",
+}
 
 
 def card_text(manifest: Mapping[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import Any
 from maskprep.storage.shards import Shard
 
 FORMAT_VERSION = 1
-STAGES = ("tokenize", "pair", "mask")
+STAGES = ("tokenize", "pair", "pack", "mask")
 IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
 
 _KINDS: dict[str, type] = {

@@ -9,6 +9,7 @@ input order, whatever the runs' sizes were.
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -116,29 +117,27 @@ class Stretch:
     rows: int
 
 
-def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, rows: int) -> list[Stretch]:
-    """Cut the order of all rows into stretches of `rows` rows; the last may be shorter.
+def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, edges: Sequence[int]) -> list[Stretch]:
+    """Cut the order of all rows into stretches.
 
     Args:
         runs: in input order, as `write_runs` wrote them.
         shuffle: as given there.
-        rows: per stretch.
+        edges: where each stretch begins, and where the last one ends: the number of rows.
     """
     if shuffle is None:
-        total = sum(run.rows for run in runs)
-        return [Stretch(0, start, min(rows, total - start)) for start in range(0, total, rows)]
+        return [Stretch(0, start, stop - start) for start, stop in pairwise(edges)]
     sizes = np.zeros(2**BUCKET_BITS, np.int64)
     for run in runs:
         keys = numpy_array(_open_run(run).column(_KEY))
         buckets = (keys >> np.uint64(64 - BUCKET_BITS)).astype(np.int64)
         sizes += np.bincount(buckets, minlength=sizes.size)
     ends = np.cumsum(sizes)
-    total = int(ends[-1])
     stretches = []
-    for start in range(0, total, rows):
+    for start, stop in pairwise(edges):
         bucket = int(np.searchsorted(ends, start, side="right"))
         skip = start - int(ends[bucket] - sizes[bucket])
-        stretches.append(Stretch(bucket, skip, min(rows, total - start)))
+        stretches.append(Stretch(bucket, skip, stop - start))
     return stretches
 
 

@@ -1,4 +1,4 @@
-"""Documents as flat files on disk: what pairing reads by position, memory-mapped.
+"""Documents as flat files on disk: what pairing and packing read by position, memory-mapped.
 
 A spool is a folder of four raw files. The spools of a corpus, in order, number all its sentences;
 a random segment is found by that number.
@@ -14,7 +14,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.errors import ShardError
-from maskprep.flat_documents import FlatDocuments, Partners
+from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
 from maskprep.kernels.pairing import (
     WORD_START,
     cut_long_sentences,
@@ -161,6 +161,7 @@ class SpooledCorpus:
         self._ranks = np.cumsum([0, *(spool.sentences for spool in spools)])
         self._open: dict[int, FlatDocuments] = {}
         self.num_sentences = int(self._ranks[-1])
+        self._tokens = np.cumsum([0, *(spool.tokens for spool in spools)])
 
     def documents(self, place: int) -> FlatDocuments:
         """Return one spool's documents."""
@@ -168,6 +169,22 @@ class SpooledCorpus:
             folder = Path(self._spools[place].folder)
             self._open[place] = open_spool(folder, int(self._ranks[place]))
         return self._open[place]
+
+    def documents_between(self, start: int, stop: int) -> list[DocumentRange]:
+        """Return the documents whose first token has number `start` ... `stop - 1` in the corpus.
+
+        Which documents these are does not depend on how the corpus is spooled.
+        """
+        found = []
+        first = int(np.searchsorted(self._tokens, start, side="right")) - 1
+        last = int(np.searchsorted(self._tokens, stop))
+        for place in range(max(first, 0), min(last, len(self._spools))):
+            documents = self.documents(place)
+            begins = documents.sentence_offsets[documents.document_offsets[:-1]]
+            edges = np.searchsorted(begins, np.array([start, stop]) - self._tokens[place])
+            if edges[0] < edges[1]:
+                found.append(DocumentRange(place, int(edges[0]), int(edges[1])))
+        return found
 
     def find(self, ranks: NDArray[np.int64], targets: NDArray[np.int64]) -> Partners:
         """Find segments that begin at the sentences of these ranks and hold the target tokens.
@@ -202,8 +219,8 @@ class SpooledCorpus:
         """Copy the segments' tokens.
 
         Args:
-            partners: what `find` found.
-            destinations: int64 [pairs], where each segment begins in `gathered`.
+            partners: what `find` found, or other segments.
+            destinations: int64 [segments], where each segment begins in `gathered`.
             gathered: uint32 [tokens], written in place.
         """
         for place in np.unique(partners.places):

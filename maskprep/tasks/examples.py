@@ -7,7 +7,6 @@ from pathlib import Path
 import pyarrow as pa
 
 from maskprep.config import ShardConfig
-from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import Shuffle, write_runs
@@ -16,9 +15,9 @@ from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.journal import Receipt, read_receipt, write_receipt
 from maskprep.tasks.pairing import RUN_TOKENS
 from maskprep.tasks.plan import Run, add_counts
-from maskprep.tasks.records import setting_of
+from maskprep.tasks.records import max_seq_length_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
-from maskprep.tasks.writing import Masking, WritingPhase, shard_rows_for, sort_phase
+from maskprep.tasks.writing import Masking, WritingPhase, edges_every, shard_edges, sort_phase
 
 DEFAULT_SEQ_LENGTH = 512
 """Assumed for shards that do not say how long their rows are."""
@@ -31,6 +30,7 @@ class Examples:
     Attributes:
         rows: how many.
         max_seq_length: of the rows.
+        columns: their names.
         shards: path and number of rows of each, or
         runs: as `write_runs` wrote them,
         shuffle: in this order.
@@ -38,28 +38,36 @@ class Examples:
 
     rows: int
     max_seq_length: int
+    columns: tuple[str, ...]
     shards: tuple[tuple[str, int], ...] = ()
     runs: tuple[RowRun, ...] = ()
     shuffle: Shuffle | None = None
 
-    def portions(self, run: Run, shuffle: Shuffle | None, rows: int) -> list[Rows]:
-        """Cut the examples into portions of `rows` rows, in input order or shuffled."""
+    def portions(self, run: Run, shuffle: Shuffle | None, edges: Sequence[int]) -> list[Rows]:
+        """Cut the examples into portions, in input order or shuffled.
+
+        Args:
+            run: engine, progress, folders.
+            shuffle: the order.
+            edges: where each portion begins, and where the last one ends: the number of rows.
+        """
         if self.shards and shuffle is None:
-            return list(cut_shard_rows(self.shards, self.rows, rows))
+            return list(cut_shard_rows(self.shards, edges))
         runs = self.runs
         if shuffle != self.shuffle or self.shards:
             assert shuffle is not None
             run_rows = max(1, RUN_TOKENS // self.max_seq_length)
-            unsorted = self.portions(run, self.shuffle, run_rows)
-            runs = tuple(sort_phase(run, unsorted, shuffle, run_rows))
+            unsorted = self.portions(run, self.shuffle, edges_every(run_rows, self.rows))
+            runs = tuple(sort_phase(run, unsorted, self.columns, shuffle, run_rows))
         name = "in-order" if shuffle is None else f"shuffled-{shuffle.epoch:05d}"
-        return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, rows))
+        return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, edges))
 
 
 def examples_of(rows: StageInput, limit: int | None) -> Examples:
     """Return the examples of shards, where they lie."""
     total = rows.rows if limit is None else min(limit, rows.rows)
-    return Examples(total, _max_seq_length(rows), shards=tuple(rows.shards))
+    names = tuple(rows.schema.names)
+    return Examples(total, _max_seq_length(rows), names, shards=tuple(rows.shards))
 
 
 def examples_of_stream(
@@ -68,17 +76,18 @@ def examples_of_stream(
     """Copy the examples of a stream into runs, in this process, which alone holds the pipe."""
     assert rows.stream is not None
     length = _max_seq_length(rows)
+    names = tuple(rows.schema.names)
     batches = first_rows(rows.stream.batches(), limit)
     run.progress.begin("spool", None, "rows")
     runs = write_runs(
-        _told(run, batches),
+        _told(run, batches, names),
         run.scratch / "examples",
         "stream",
         shuffle,
         max(1, RUN_TOKENS // length),
     )
     run.progress.end()
-    return Examples(sum(r.rows for r in runs), length, runs=tuple(runs), shuffle=shuffle)
+    return Examples(sum(r.rows for r in runs), length, names, runs=tuple(runs), shuffle=shuffle)
 
 
 def source_batches(
@@ -96,14 +105,16 @@ def source_batches(
     else:
         examples = examples_of(rows, limit)
     for masking in maskings:
-        portions = examples.portions(run, None, max(examples.rows, 1))
-        yield masking, (batch for rows in portions for batch in rows.read(EXAMPLES.names))
+        portions = examples.portions(run, None, edges_every(max(examples.rows, 1), examples.rows))
+        yield masking, (batch for rows in portions for batch in rows.read(examples.columns))
 
 
-def _told(run: Run, batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+def _told(
+    run: Run, batches: Iterable[pa.RecordBatch], names: Sequence[str]
+) -> Iterator[pa.RecordBatch]:
     for batch in batches:
         run.progress.advance(batch.num_rows)
-        yield batch.select(EXAMPLES.names)
+        yield batch.select(list(names))
 
 
 def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.RecordBatch]:
@@ -118,7 +129,7 @@ def first_rows(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator
 
 
 def _max_seq_length(rows: StageInput) -> int:
-    return int(setting_of(rows.record, "pair", "max_seq_length") or DEFAULT_SEQ_LENGTH)
+    return int(max_seq_length_of(rows.record) or DEFAULT_SEQ_LENGTH)
 
 
 @dataclass(frozen=True)
@@ -145,8 +156,7 @@ class EpochWriter:
         """Write every epoch; return all shards in order, and the sum of the counts."""
         written: list[Receipt] = []
         counts: Receipt = asdict(MaskingCounts())
-        rows = self.shards.shard_rows or shard_rows_for(examples.rows, examples.max_seq_length)
-        shards_of_epoch = -(-examples.rows // rows)
+        shards_of_epoch = len(self._edges(examples)) - 1
         for place, masking in enumerate(maskings):
             numbers = range(place * shards_of_epoch, (place + 1) * shards_of_epoch)
             if self.only is not None and self.only.isdisjoint(numbers):
@@ -155,6 +165,9 @@ class EpochWriter:
             written.extend(epoch["shards"])
             add_counts(counts, epoch["counts"])
         return written, counts
+
+    def _edges(self, examples: Examples) -> list[int]:
+        return shard_edges(examples.rows, examples.max_seq_length, self.shards)
 
     def _write_epoch(
         self, run: Run, examples: Examples, masking: Masking | None, numbers: Sequence[int]
@@ -165,13 +178,16 @@ class EpochWriter:
         if found is not None:
             return found
         length = examples.max_seq_length
-        shard_rows = self.shards.shard_rows or shard_rows_for(examples.rows, length)
         shuffle = Shuffle(self.seed, number) if self.shards.shuffle else None
-        portions = dict(zip(numbers, examples.portions(run, shuffle, shard_rows), strict=True))
+        portions = dict(
+            zip(numbers, examples.portions(run, shuffle, self._edges(examples)), strict=True)
+        )
         if self.only is not None:
             portions = {number: portions[number] for number in numbers if number in self.only}
         group_rows = row_group_rows(length)
-        phase = WritingPhase(self.staged, self.schema, self.shards.compression, group_rows)
+        phase = WritingPhase(
+            self.staged, self.schema, self.shards.compression, group_rows, examples.columns
+        )
         written: Receipt = {"shards": [], "counts": {}}
         for receipt in phase.run(run, portions, masking):
             written["shards"].extend(receipt["shards"])

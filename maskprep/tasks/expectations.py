@@ -6,23 +6,43 @@ from dataclasses import replace
 import numpy as np
 import pyarrow as pa
 
-from maskprep.config import MaskingConfig, PairingConfig, ShardConfig, TokenizationConfig
+from maskprep.config import (
+    MaskingConfig,
+    PackingConfig,
+    PairingConfig,
+    ShardConfig,
+    TokenizationConfig,
+)
 from maskprep.encoders.loading import Tokenizer, differing_copies, load_tokenizer
 from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerError
-from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
+from maskprep.schema import documents_schema, examples_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns
 from maskprep.stages.verification import RowRules
 from maskprep.storage.layout import DatasetLayout
-from maskprep.tasks.records import Record, config_from, record_of_manifest, settings_of_stage
+from maskprep.tasks.records import (
+    Record,
+    config_from,
+    kind_of_record,
+    max_seq_length_of,
+    record_of_manifest,
+    settings_of_stage,
+)
+
+_KINDS: dict[str, type] = {
+    "tokenize": TokenizationConfig,
+    "pair": PairingConfig,
+    "pack": PackingConfig,
+}
 
 
 def setting_faults(manifest: Record) -> Iterator[str]:
     """Yield what is wrong with the settings of a manifest."""
     try:
         if manifest["stage"] == "mask":
-            check_kept_columns(config_from(MaskingConfig, manifest["settings"]), EXAMPLES)
+            examples = examples_schema(kind_of_record(manifest))
+            check_kept_columns(config_from(MaskingConfig, manifest["settings"]), examples)
         config_from(ShardConfig, manifest["settings"])
-        for stage, kind in (("tokenize", TokenizationConfig), ("pair", PairingConfig)):
+        for stage, kind in _KINDS.items():
             config_from(kind, settings_of_stage(manifest, stage))
     except (ShardError, ConfigError) as error:
         yield str(error)
@@ -61,7 +81,7 @@ def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
         maskable = tokenizer.maskable
         replacing = np.zeros(maskable.size, np.bool_)
         replacing[tokenizer.replacement_pool] = True
-    length = settings_of_stage(manifest, "pair").get("max_seq_length")
+    length = max_seq_length_of(manifest)
     rules = RowRules(maskable, replacing, special.get("mask"), special.get("unk"), length)
     if manifest["stage"] != "mask":
         return rules
@@ -76,10 +96,11 @@ def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
 
 def expected_schema(manifest: Record) -> pa.Schema:
     """Return columns and metadata of every shard of a data set."""
-    columns = EXAMPLES
+    kind = kind_of_record(manifest)
+    columns = examples_schema(kind)
     if manifest["stage"] == "tokenize":
         columns = documents_schema(manifest["settings"].get("id_column"))
     elif manifest["stage"] == "mask":
         config = config_from(MaskingConfig, manifest["settings"])
-        columns = masked_schema(config.columns, config.keep)
+        columns = masked_schema(config.columns, config.keep, kind)
     return with_metadata(columns, record_of_manifest(manifest))

@@ -15,6 +15,7 @@ from maskprep.encoders.loading import (
     tokenizer_from_json,
 )
 from maskprep.errors import ConfigError, ShardError, TokenizerError
+from maskprep.schema import DOCUMENTS, examples_schema, kind_of_examples
 from maskprep.storage.atomic import hash_file
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shards import check_columns, open_shard, record_of, shard_metadata
@@ -22,6 +23,7 @@ from maskprep.storage.streams import StreamReader
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
 
 STDIN = "-"
+EXAMPLE_STAGES = ("pair", "pack")
 
 
 @dataclass
@@ -31,6 +33,7 @@ class StageInput:
     Attributes:
         record: stage, settings and lineage of the rows.
         tokenizer: that made them.
+        schema: the columns that are read.
         shards: path and number of rows of each; empty for a stream.
         sources: name, bytes and hash of each, for the manifest.
         history: what the stages before counted, oldest first.
@@ -39,6 +42,7 @@ class StageInput:
 
     record: Record
     tokenizer: Tokenizer
+    schema: pa.Schema
     shards: list[tuple[str, int]] = field(default_factory=list)
     sources: list[dict[str, Any]] = field(default_factory=list)
     history: list[dict[str, Any]] = field(default_factory=list)
@@ -69,19 +73,35 @@ class InputRequest:
 
     Attributes:
         inputs: folders, shards, or `-`.
-        made_by: the stage whose rows are read: tokenize or pair.
-        schema: the columns it needs.
+        made_by: the stages whose rows are read: tokenize, or pair and pack.
         tokenizer: path of a tokenizer, for shards without one.
         roles: roles named by the user.
         stdin: binary file, read for `-`.
     """
 
     inputs: Sequence[str]
-    made_by: str
-    schema: pa.Schema
+    made_by: tuple[str, ...]
     tokenizer: str | None = None
     roles: RoleOptions = field(default_factory=RoleOptions)
     stdin: BinaryIO | None = None
+
+    @property
+    def commands(self) -> str:
+        """What makes such rows, for messages."""
+        return " or ".join(f"'maskprep {stage}'" for stage in self.made_by)
+
+    def check(self, where: str, found: pa.Schema) -> pa.Schema:
+        """Return the columns that are to be read of what was found.
+
+        Raises:
+            SchemaError: a column is missing or of another type.
+        """
+        made_by, wanted = self.made_by[0], DOCUMENTS
+        if self.made_by == EXAMPLE_STAGES:
+            kind = kind_of_examples(found.names)
+            made_by, wanted = "pack" if kind == "packed" else "pair", examples_schema(kind)
+        check_columns(where, found, wanted, made_by)
+        return wanted
 
 
 def spare_inputs(inputs: Sequence[str], output: Any) -> None:  # noqa: ANN401 - a folder or a file
@@ -128,14 +148,15 @@ def open_stage_input(request: InputRequest) -> StageInput:
                 f"{path} was made with another tokenizer ({part.tokenizer.fingerprint[:12]}) than "
                 f"{request.inputs[0]} ({first.tokenizer.fingerprint[:12]}). Make both with one."
             )
-        if part.record["settings"] != first.record["settings"]:
+        if part.record["settings"] != first.record["settings"] or part.schema != first.schema:
             raise ConfigError(
                 f"{path} was made with other settings than {request.inputs[0]}. Give data sets "
-                f"that 'maskprep {request.made_by}' made alike."
+                f"that 'maskprep {first.record['stage']}' made alike."
             )
     return StageInput(
         record=first.record,
         tokenizer=first.tokenizer,
+        schema=first.schema,
         shards=[shard for part in parts for shard in part.shards],
         sources=[source for part in parts for source in part.sources],
         history=[entry for part in parts for entry in part.history],
@@ -157,18 +178,17 @@ def _refuse_equal_shards(inputs: Sequence[str], parts: Sequence[StageInput]) -> 
 def _open_stream(request: InputRequest) -> StageInput:
     assert request.stdin is not None
     reader = StreamReader(request.stdin, "standard input")
-    check_columns(reader.origin, reader.schema, request.schema, request.made_by)
+    schema = request.check(reader.origin, reader.schema)
     text = reader.metadata.get(b"maskprep")
     tokenizer_json = reader.metadata.get(b"tokenizer.json")
     if text is None or tokenizer_json is None:
         raise ShardError(
-            f"standard input was not written by 'maskprep {request.made_by}': it carries no "
-            f"tokenizer."
+            f"standard input was not written by {request.commands}: it carries no tokenizer."
         )
     record = record_of(reader.origin, text)
     roles = {**record["tokenizer"]["roles"], **_named(request.roles)}
     tokenizer = tokenizer_from_json(tokenizer_json.decode(), roles, "the stream's tokenizer")
-    return StageInput(record=record, tokenizer=tokenizer, stream=reader)
+    return StageInput(record=record, tokenizer=tokenizer, schema=schema, stream=reader)
 
 
 def _named(roles: RoleOptions) -> dict[str, str]:
@@ -187,21 +207,22 @@ def _open_path(path: Path, request: InputRequest) -> StageInput:
         return _open_folder(path, request)
     if not path.exists():
         raise ConfigError(
-            f"{path}: no such file or folder. Expected what 'maskprep {request.made_by}' wrote."
+            f"{path}: no such file or folder. Expected what {request.commands} wrote."
         )
-    record = _record_of(path, request)
+    record, schema = _record_of(path, request)
     rows = open_shard(path).metadata.num_rows
     source = {"name": path.name, "bytes": path.stat().st_size, "sha256": hash_file(path)}
     tokenizer = _tokenizer_for(path.parent.parent / "tokenizer", record, path, request)
-    return StageInput(record, tokenizer, [(str(path), rows)], [source])
+    return StageInput(record, tokenizer, schema, [(str(path), rows)], [source])
 
 
-def _record_of(path: Path, request: InputRequest) -> Record:
-    check_columns(str(path), open_shard(path).schema_arrow, request.schema, request.made_by)
+def _record_of(path: Path, request: InputRequest) -> tuple[Record, pa.Schema]:
+    schema = request.check(str(path), open_shard(path).schema_arrow)
     record = shard_metadata(path)
     if record is None:
-        return {"stage": request.made_by, "settings": {}, "lineage": [], "tokenizer": {}}
-    return record
+        stage = "pack" if "sequence_lengths" in schema.names else request.made_by[0]
+        record = {"stage": stage, "settings": {}, "lineage": [], "tokenizer": {}}
+    return record, schema
 
 
 def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputRequest) -> Tokenizer:
@@ -223,11 +244,11 @@ def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputReque
 
 def _open_folder(path: Path, request: InputRequest) -> StageInput:
     folder = DatasetLayout(path)
-    manifest = folder.finished_manifest(request.made_by)
-    if manifest["stage"] != request.made_by:
+    manifest = folder.finished_manifest(request.made_by[0])
+    if manifest["stage"] not in request.made_by:
         raise ConfigError(
-            f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what 'maskprep "
-            f"{request.made_by}' writes."
+            f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what "
+            f"{request.commands} writes."
         )
     shards = []
     for entry in manifest["shards"]:
@@ -242,10 +263,10 @@ def _open_folder(path: Path, request: InputRequest) -> StageInput:
         shards.append((str(shard), int(entry["rows"])))
     if not shards:
         raise ShardError(f"{path} holds no rows: its manifest lists no shard.")
-    record = _record_of(Path(shards[0][0]), request)
+    record, schema = _record_of(Path(shards[0][0]), request)
     tokenizer = _tokenizer_for(folder.tokenizer, record, path, request)
     sources = [
         {key: entry[key] for key in ("name", "bytes", "sha256")} for entry in manifest["shards"]
     ]
     history = [*manifest.get("history", []), history_entry(manifest["stage"], manifest)]
-    return StageInput(record, tokenizer, shards, sources, history)
+    return StageInput(record, tokenizer, schema, shards, sources, history)

@@ -12,10 +12,10 @@ from typing import BinaryIO
 
 import pyarrow as pa
 
-from maskprep.config import MaskingConfig, PairingConfig, ShardConfig, TokenizationConfig
+from maskprep.config import MaskingConfig, ShardConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
-from maskprep.schema import EXAMPLES, documents_schema, masked_schema, with_metadata
+from maskprep.schema import documents_schema, kind_of_examples, masked_schema, with_metadata
 from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
@@ -32,13 +32,13 @@ from maskprep.tasks.examples import (
     source_batches,
 )
 from maskprep.tasks.inputs import StageInput
-from maskprep.tasks.pairing import PairingPhase, pair_layout, require_pairable, spool_input
+from maskprep.tasks.makers import ExampleMaker, ExamplesConfig, example_maker, kind_made
+from maskprep.tasks.pairing import spool_input
 from maskprep.tasks.plan import Run
 from maskprep.tasks.records import (
     Record,
     history_entry,
     masking_results,
-    pairing_results,
     rejects_record,
     shard_record,
     tokenization_results,
@@ -125,49 +125,48 @@ class TokenizationJob:
 
 
 @dataclass(frozen=True)
-class PairingJob:
-    """Documents to sentence pairs."""
+class ExamplesJob:
+    """Documents to examples: sentence pairs or packed sequences."""
 
     source: StageInput
-    config: PairingConfig
+    maker: ExampleMaker
     shards: ShardConfig
     record: Record
     limit: int | None
-    budget: int
     only: frozenset[int] | None = None
 
     def _schema(self) -> pa.Schema:
-        return with_metadata(EXAMPLES, shard_record(self.record, self.source.tokenizer))
+        return with_metadata(self.maker.schema, shard_record(self.record, self.source.tokenizer))
 
     def _runs(self, run: Run, shuffle: Shuffle | None, counts: Record) -> Iterator[list[RowRun]]:
-        spools = spool_input(run, self.source, self.limit, self.budget)
-        layout = pair_layout(self.source.tokenizer)
-        return PairingPhase(spools, self.config, layout, shuffle).run(run, counts)
+        spools = spool_input(run, self.source, self.limit, self.maker.max_sentence)
+        return self.maker.phase(spools, shuffle).run(run, counts)
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
-        """Write the pairs in global order."""
+        """Write the examples in global order."""
         with machine_errors(folder.tokenizer):
             write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         counts: Record = {}
-        shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
-        runs = [one for few in self._runs(run, shuffle, counts) for one in few]
+        config = self.maker.config
+        shuffle = Shuffle(config.seed, 0) if self.shards.shuffle else None
+        runs = tuple(one for few in self._runs(run, shuffle, counts) for one in few)
+        names = tuple(self.maker.schema.names)
         examples = Examples(
-            counts["pairs"], self.config.max_seq_length, runs=tuple(runs), shuffle=shuffle
+            self.maker.rows(counts), config.max_seq_length, names, runs=runs, shuffle=shuffle
         )
-        writer = EpochWriter(
-            folder.staged, self._schema(), self.shards, self.config.seed, self.only
-        )
+        writer = EpochWriter(folder.staged, self._schema(), self.shards, config.seed, self.only)
         written, _ = writer.write_all(run, examples, [None])
-        return written, {**pairing_results(counts), **self.source.provenance()}
+        return written, {**self.maker.results(counts), **self.source.provenance()}
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
-        """Write the pairs in the order of the documents."""
+        """Write the examples in the order of the documents."""
         counts: Record = {}
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
         for runs in self._runs(run, None, counts):
             emit_runs(writer, runs)
-        results = {**pairing_results(counts), **self.source.provenance()}
-        writer.finish({"history": [*results["history"], history_entry("pair", results)]})
+        results = {**self.maker.results(counts), **self.source.provenance()}
+        entry = history_entry(self.maker.stage, results)
+        writer.finish({"history": [*results["history"], entry]})
         return results
 
 
@@ -183,7 +182,8 @@ class MaskingJob:
     only: frozenset[int] | None = None
 
     def _schema(self) -> pa.Schema:
-        columns = masked_schema(self.config.columns, self.config.keep)
+        kind = kind_of_examples(self.source.schema.names)
+        columns = masked_schema(self.config.columns, self.config.keep, kind)
         return with_metadata(columns, shard_record(self.record, self.source.tokenizer))
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
@@ -217,25 +217,26 @@ class MaskingJob:
 
 @dataclass(frozen=True)
 class PreparationJob:
-    """A corpus to masked examples, without writing documents and pairs as data sets."""
+    """A corpus to masked examples, without writing documents and examples as data sets."""
 
     text: CorpusText
     tokenizer: Tokenizer
     encoder: ChosenEncoder
     tokenization: TokenizationConfig
-    pairing: PairingConfig
+    examples: ExamplesConfig
     masking: MaskingConfig
     shards: ShardConfig
     record: Record
     only: frozenset[int] | None = None
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
-        """Tokenize into spools, pair into runs, mask into shards."""
+        """Tokenize into spools, pair or pack into runs, mask into shards."""
         require_maskable(self.tokenizer)
-        budget = require_pairable(self.record, self.tokenizer, self.pairing)
-        spools, tokenized, rejects = self._spools(run, folder, budget)
-        examples, paired = self._examples(run, spools)
-        columns = masked_schema(self.masking.columns, self.masking.keep)
+        maker = example_maker(self.record, self.tokenizer, self.examples)
+        spools, tokenized, rejects = self._spools(run, folder, maker.max_sentence)
+        examples, made = self._examples(run, maker, spools)
+        kind = kind_made(self.examples)
+        columns = masked_schema(self.masking.columns, self.masking.keep, kind)
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
         writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed, self.only)
         epochs = maskings(self.tokenizer, self.masking)
@@ -243,7 +244,7 @@ class PreparationJob:
         return written, {
             **masking_results(counts),
             "sources": self.text.entries(),
-            "history": [tokenized, paired],
+            "history": [tokenized, made],
             "tokenizer": tokenizer_record(self.tokenizer),
             **rejects,
         }
@@ -266,11 +267,13 @@ class PreparationJob:
         rejects = rejects_record(totals, folder.stage_rejects(phase.rejects))
         return spools, history_entry("tokenize", results), rejects
 
-    def _examples(self, run: Run, spools: list[Spool]) -> tuple[Examples, Record]:
+    def _examples(
+        self, run: Run, maker: ExampleMaker, spools: list[Spool]
+    ) -> tuple[Examples, Record]:
         counts: Record = {}
         shuffle = Shuffle(self.masking.seed, 0) if self.shards.shuffle else None
-        phase = PairingPhase(spools, self.pairing, pair_layout(self.tokenizer), shuffle)
-        runs = tuple(one for few in phase.run(run, counts) for one in few)
-        length = self.pairing.max_seq_length
-        examples = Examples(counts["pairs"], length, runs=runs, shuffle=shuffle)
-        return examples, history_entry("pair", pairing_results(counts))
+        made = maker.phase(spools, shuffle).run(run, counts)
+        runs = tuple(one for few in made for one in few)
+        names, length = tuple(maker.schema.names), self.examples.max_seq_length
+        examples = Examples(maker.rows(counts), length, names, runs=runs, shuffle=shuffle)
+        return examples, history_entry(maker.stage, maker.results(counts))

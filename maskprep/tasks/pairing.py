@@ -156,19 +156,30 @@ class PairingTask:
 
     corpus_index: str
     place: int
+    duplicate: int
     layout: PairLayout
     config: PairingConfig
     destination: RunFiles
 
 
+def write_index(run: Run, spools: Sequence[Spool]) -> str:
+    """Write down where the spools of a corpus lie; return the path, for `spooled_corpus`."""
+    spooled_corpus.cache_clear()
+    index = run.scratch / "spools.json"
+    with atomic_file(index) as file:
+        file.write(json.dumps([asdict(spool) for spool in spools]).encode())
+    return str(index)
+
+
 @lru_cache(maxsize=1)
-def _corpus(index: str) -> SpooledCorpus:
+def spooled_corpus(index: str) -> SpooledCorpus:
+    """Open the corpus that `write_index` wrote down."""
     return SpooledCorpus([Spool(**fields) for fields in json.loads(Path(index).read_bytes())])
 
 
 def pair_spool(task: PairingTask) -> Receipt:
     """Make pairs of the documents of one spool, with random segments from all of them."""
-    corpus = _corpus(task.corpus_index)
+    corpus = spooled_corpus(task.corpus_index)
     counts = PairingCounts()
     pairs = pair_sentences(
         corpus.documents(task.place),
@@ -176,6 +187,7 @@ def pair_spool(task: PairingTask) -> Receipt:
         task.layout,
         task.config,
         counts,
+        task.duplicate,
     )
     written = task.destination.write(pairs)
     return {"pairs": counts.pairs, "counts": asdict(counts), **written}
@@ -193,23 +205,25 @@ class PairingPhase:
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
         """Pair the documents of every spool; yield the runs in the corpus's order.
 
+        With duplicates, all pairs of the first one come before those of the second.
+
         Args:
             run: engine, progress, folders.
             counts: what became of documents and tokens; added to.
         """
-        _corpus.cache_clear()
-        index = run.scratch / "spools.json"
-        with atomic_file(index) as file:
-            file.write(json.dumps([asdict(spool) for spool in self.spools]).encode())
+        index = write_index(run, self.spools)
         run_rows = max(1, RUN_TOKENS // self.config.max_seq_length)
+        folder = str(run.scratch / "pairs")
         tasks = (
             PairingTask(
-                str(index),
+                index,
                 place,
+                duplicate,
                 self.layout,
                 self.config,
-                RunFiles(str(run.scratch / "pairs"), f"{place:05d}", self.shuffle, run_rows),
+                RunFiles(folder, f"{duplicate:05d}-{place:05d}", self.shuffle, run_rows),
             )
+            for duplicate in range(self.config.duplicates)
             for place in range(len(self.spools))
         )
         add_counts(counts, asdict(PairingCounts()))

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from maskprep.config import MaskingConfig
+from maskprep.config import SWAPPED_SHARE, MaskingConfig
 from maskprep.stages.rates import (
     SMALLEST_TOLERANCE,
     STANDARD_ERRORS,
@@ -13,7 +13,14 @@ from maskprep.stages.rates import (
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
 from maskprep.stages.verification import RowRules, RowTotals
 from maskprep.tasks.journal import Receipt
-from maskprep.tasks.records import Record, config_from, masking_results, settings_of_stage
+from maskprep.tasks.records import (
+    PAIR_LABELS,
+    Record,
+    config_from,
+    kind_of_record,
+    masking_results,
+    settings_of_stage,
+)
 
 
 def realised_faults(
@@ -31,7 +38,9 @@ def realised_faults(
         yield from _document_faults(manifest, totals)
     elif manifest["stage"] == "pair":
         yield from _pair_faults(manifest, totals)
-        yield from _balance_faults(manifest, totals.rows, totals.random_pairs, receipts)
+        yield from _balance_faults(manifest, totals.rows, _labelled(manifest, totals), receipts)
+    elif manifest["stage"] == "pack":
+        yield from _packing_faults(manifest, totals)
     else:
         yield from _masking_faults(manifest, rules, totals)
         yield from _epoch_faults(manifest, receipts)
@@ -64,28 +73,47 @@ def _document_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
 
 
 def _pair_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
-    found = {
-        "pairs": totals.rows,
-        "random_pairs": totals.random_pairs,
-        "tokens": totals.tokens,
-    }
+    name, rate = PAIR_LABELS[_objective(manifest)]
+    number = _labelled(manifest, totals)
+    found = {"pairs": totals.rows, name: number, "tokens": totals.tokens}
     yield from _differences(manifest, "totals", found)
-    share = round(totals.random_pairs / max(totals.rows, 1), 6)
-    yield from _differences(manifest, "rates", {"random_next": share})
+    share = round(number / max(totals.rows, 1), 6)
+    yield from _differences(manifest, "rates", {rate: share})
+
+
+def _objective(manifest: Record) -> str:
+    return str(settings_of_stage(manifest, "pair").get("objective", "nsp"))
+
+
+def _labelled(manifest: Record, totals: RowTotals) -> int:
+    """Return how many pairs have the label 1."""
+    return totals.swapped_pairs if _objective(manifest) == "sop" else totals.random_pairs
+
+
+def _packing_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
+    found = {"rows": totals.rows, "sequences": totals.sequences, "tokens": totals.tokens}
+    yield from _differences(manifest, "totals", found)
+    room = totals.rows * int(manifest["settings"]["max_seq_length"])
+    share = round(totals.tokens / max(room, 1), 6)
+    yield from _differences(manifest, "rates", {"fill": share})
 
 
 def _balance_faults(
-    manifest: Record, pairs: int, random_pairs: int, receipts: Sequence[Receipt]
+    manifest: Record, pairs: int, labelled: int, receipts: Sequence[Receipt]
 ) -> Iterator[str]:
-    """Compare the share of random pairs with the asked one.
+    """Compare the share of random or swapped pairs with the asked one.
 
-    A corpus of one document has none: there is nowhere to take them from.
+    A corpus of one document has no random ones: there is nowhere to take them from.
     """
-    asked = settings_of_stage(manifest, "pair").get("random_next_prob")
+    settings = settings_of_stage(manifest, "pair")
+    if settings.get("objective") == "sop":
+        yield from pair_rate_faults("swapped pairs", pairs, labelled, SWAPPED_SHARE)
+        return
+    asked = settings.get("random_next_prob")
     ranges = [receipt["document_range"] for receipt in receipts if receipt["document_range"]]
     several = len({end for document_range in ranges for end in document_range}) > 1
-    if asked is not None and (several or random_pairs):
-        yield from pair_rate_faults(pairs, random_pairs, asked)
+    if asked is not None and (several or labelled):
+        yield from pair_rate_faults("random pairs", pairs, labelled, asked)
 
 
 def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
@@ -136,9 +164,12 @@ def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -
 
 
 def _epoch_faults(manifest: Record, receipts: Sequence[Receipt]) -> Iterator[str]:
-    """Check that every epoch holds the same pairs."""
+    """Check that every epoch holds the same examples."""
     epochs = config_from(MaskingConfig, manifest["settings"]).epochs
-    rows, random_pairs = dict.fromkeys(range(epochs), 0), dict.fromkeys(range(epochs), 0)
+    rows, labelled = dict.fromkeys(range(epochs), 0), dict.fromkeys(range(epochs), 0)
+    sequences = dict.fromkeys(range(epochs), 0)
+    is_sop = _objective(manifest) == "sop"
+    counted, what = ("swapped_pairs", "swapped") if is_sop else ("random_pairs", "random")
     for receipt in receipts:
         epoch = receipt["epoch"]
         if epoch is None:
@@ -147,30 +178,38 @@ def _epoch_faults(manifest: Record, receipts: Sequence[Receipt]) -> Iterator[str
             yield f"a shard holds epoch {epoch}; settings.epochs is {epochs}"
             return
         rows[epoch] += receipt["totals"]["rows"]
-        random_pairs[epoch] += receipt["totals"]["random_pairs"]
+        labelled[epoch] += receipt["totals"][counted]
+        sequences[epoch] += receipt["totals"]["sequences"]
     for epoch in range(1, epochs):
         if rows[epoch] != rows[0]:
             yield f"epoch {epoch} has {rows[epoch]:,} rows; epoch 0 has {rows[0]:,}"
-        elif random_pairs[epoch] != random_pairs[0]:
+        elif labelled[epoch] != labelled[0]:
             yield (
-                f"epoch {epoch} has {random_pairs[epoch]:,} random pairs; epoch 0 has "
-                f"{random_pairs[0]:,}"
+                f"epoch {epoch} has {labelled[epoch]:,} {what} pairs; epoch 0 has {labelled[0]:,}"
             )
-    yield from _balance_faults(manifest, rows[0], random_pairs[0], receipts)
-    yield from _history_faults(manifest, rows[0], random_pairs[0])
+        elif sequences[epoch] != sequences[0]:
+            yield (
+                f"epoch {epoch} has {sequences[epoch]:,} sequences; epoch 0 has {sequences[0]:,}"
+            )
+    if kind_of_record(manifest) == "packed":
+        found = {"rows": rows[0], "sequences": sequences[0]}
+        yield from _history_faults(manifest, "pack", found)
+        return
+    yield from _balance_faults(manifest, rows[0], labelled[0], receipts)
+    yield from _history_faults(manifest, "pair", {"pairs": rows[0], counted: labelled[0]})
 
 
-def _history_faults(manifest: Record, pairs: int, random_pairs: int) -> Iterator[str]:
-    """Compare the rows with what was counted when they were paired.
+def _history_faults(manifest: Record, stage: str, found: Mapping[str, int]) -> Iterator[str]:
+    """Compare an epoch with what was counted when its examples were made; rows come first.
 
     There may be more: shards that were named one by one bring no history.
     """
-    entries = [one for one in manifest.get("history", []) if one["stage"] == "pair"]
-    said = sum(entry["totals"].get("pairs", 0) for entry in entries)
-    said_random = sum(entry["totals"].get("random_pairs", 0) for entry in entries)
+    entries = [one for one in manifest.get("history", []) if one["stage"] == stage]
     if not entries or manifest["settings"].get("limit") is not None:
         return
-    if pairs < said:
-        yield f"history counts {said:,} pairs; an epoch holds {pairs:,}"
-    elif pairs == said and random_pairs != said_random:
-        yield f"history counts {said_random:,} random pairs; an epoch holds {random_pairs:,}"
+    for place, (name, number) in enumerate(found.items()):
+        said = sum(entry["totals"].get(name, 0) for entry in entries)
+        if number < said if place == 0 else number != said:
+            yield f"history counts {said:,} {name.replace('_', ' ')}; an epoch holds {number:,}"
+        if number != said:
+            return

@@ -11,6 +11,7 @@ from maskprep import __version__
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     ShardConfig,
     TokenizationConfig,
@@ -19,6 +20,7 @@ from maskprep.config import (
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import ConfigError, ShardError
+from maskprep.schema import ExampleKind
 from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
@@ -44,7 +46,10 @@ def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Rec
 
 
 def next_record(
-    before: Record, stage: str, config: PairingConfig | MaskingConfig, limit: int | None
+    before: Record,
+    stage: str,
+    config: PairingConfig | PackingConfig | MaskingConfig,
+    limit: int | None,
 ) -> Record:
     """Describe rows that a stage makes of the rows described by `before`."""
     done = {"stage": before["stage"], "settings": before["settings"]}
@@ -79,6 +84,19 @@ def settings_of_stage(record: Record, stage: str) -> Record:
             found: Record = entry["settings"]
             return found
     return {}
+
+
+def max_seq_length_of(record: Record) -> int | None:
+    """Return the most tokens of an example; None if the record does not know it."""
+    found = (setting_of(record, stage, "max_seq_length") for stage in ("pair", "pack"))
+    return next((int(length) for length in found if length), None)
+
+
+def kind_of_record(record: Record) -> ExampleKind:
+    """Return the kind of the examples that a record or a manifest speaks of."""
+    if any(entry["stage"] == "pack" for entry in (*record["lineage"], record)):
+        return "packed"
+    return "sop" if setting_of(record, "pair", "objective") == "sop" else "nsp"
 
 
 @dataclass(frozen=True)
@@ -152,7 +170,10 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
     return json.loads(json.dumps(value))
 
 
-_NOT_OF_ROWS = ("shard_rows", "shuffle", "compression", "made_with_tokenizer", "block_bytes")
+_NOT_OF_ROWS = (
+    *("shard_rows", "num_shards", "shuffle", "compression"),
+    *("made_with_tokenizer", "block_bytes"),
+)
 """Settings of a manifest that a shard does not repeat."""
 
 
@@ -246,12 +267,12 @@ def rejects_record(receipts: Mapping[str, Any], listed: Mapping[str, Any]) -> Re
     return {"rejects": {"documents": total, **listed}}
 
 
-def pairing_results(counts: Mapping[str, int]) -> Record:
+def pairing_results(counts: Mapping[str, int], config: PairingConfig) -> Record:
     """Turn counts of pairing into totals, rates and drops."""
-    pairs = max(counts["pairs"], 1)
+    labelled, rate = PAIR_LABELS[config.objective]
     return {
-        "totals": {name: counts[name] for name in ("pairs", "random_pairs", "tokens")},
-        "rates": {"random_next": round(counts["random_pairs"] / pairs, 6)},
+        "totals": {name: counts[name] for name in ("pairs", labelled, "tokens")},
+        "rates": {rate: round(counts[labelled] / max(counts["pairs"], 1), 6)},
         "dropped": {
             name: counts[name]
             for name in ("tokens_trimmed", "tokens_unpaired", "documents_without_pair")
@@ -260,6 +281,24 @@ def pairing_results(counts: Mapping[str, int]) -> Record:
             "sentences_cut": counts["sentences_cut"],
             "random_tokens_trimmed": counts["random_tokens_trimmed"],
         },
+    }
+
+
+PAIR_LABELS = {"nsp": ("random_pairs", "random_next"), "sop": ("swapped_pairs", "swapped")}
+"""What the label 1 says of pairs, by objective: its count in the totals, and its rate."""
+
+
+def packing_results(counts: Mapping[str, int], config: PackingConfig) -> Record:
+    """Turn counts of packing into totals, fill rate and what was cut; no token is dropped."""
+    room = max(counts["rows"] * config.max_seq_length, 1)
+    names = ["sentences_cut", "words_split"]
+    if config.boundaries == "best-fit":
+        names.append("documents_split")
+    return {
+        "totals": {name: counts[name] for name in ("rows", "sequences", "tokens")},
+        "rates": {"fill": round(counts["tokens"] / room, 6)},
+        "dropped": {},
+        "changed": {name: counts[name] for name in names},
     }
 
 

@@ -71,8 +71,9 @@ def _inputs_wanted(found: Verification, broken: Sequence[int]) -> str:
     manifest = found.manifest
     names = [source["name"] for source in manifest["sources"]]
     shown = ", ".join(names[:SHOWN_SOURCES]) + (", ..." if len(names) > SHOWN_SOURCES else "")
-    before = {"pair": "tokenize", "mask": "pair"}.get(manifest["stage"])
-    what = "the corpus" if reads_text(manifest) else f"what 'maskprep {before}' wrote"
+    what = "the corpus"
+    if not reads_text(manifest):
+        what = f"what 'maskprep {manifest['lineage'][-1]['stage']}' wrote"
     how, inputs = "Name it as in the first run", "INPUT..."
     if was_piped(manifest):
         how, inputs = "Pipe the same rows in", "-"

@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     ShardConfig,
     TokenizationConfig,
@@ -15,11 +16,16 @@ from maskprep.config import (
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, load_tokenizer
 from maskprep.errors import ConfigError
-from maskprep.schema import DOCUMENTS, EXAMPLES
 from maskprep.storage.dataset import DatasetFolder
-from maskprep.tasks.inputs import STDIN, InputRequest, StageInput, open_stage_input
-from maskprep.tasks.jobs import MaskingJob, PairingJob, PreparationJob, TokenizationJob
-from maskprep.tasks.pairing import require_pairable
+from maskprep.tasks.inputs import (
+    EXAMPLE_STAGES,
+    STDIN,
+    InputRequest,
+    StageInput,
+    open_stage_input,
+)
+from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
+from maskprep.tasks.makers import ExamplesConfig, example_maker
 from maskprep.tasks.plan import Run
 from maskprep.tasks.records import (
     Record,
@@ -79,8 +85,8 @@ def reads_text(manifest: Record) -> bool:
     """
     if manifest["stage"] != "mask":
         return bool(manifest["stage"] == "tokenize")
-    paired = [entry for entry in manifest.get("history", []) if entry["stage"] == "pair"]
-    return bool(paired) and not any(entry.get("sources") for entry in paired)
+    made = [one for one in manifest.get("history", []) if one["stage"] in EXAMPLE_STAGES]
+    return bool(made) and not any(entry.get("sources") for entry in made)
 
 
 def was_piped(manifest: Record) -> bool:
@@ -177,11 +183,18 @@ def job_of(rerun: Rerun, only: frozenset[int], text: CorpusText | None) -> Fille
     encoder = choose_encoder(tokenizer, rerun.context.machine.encoder)
     if manifest["stage"] == "tokenize":
         return TokenizationJob(text, tokenization, tokenizer, encoder, shards, record, only)
-    pairing = config_from(PairingConfig, settings_of_stage(manifest, "pair"))
+    examples = _examples_config(manifest)
     masking = config_from(MaskingConfig, manifest["settings"])
     return PreparationJob(
-        text, tokenizer, encoder, tokenization, pairing, masking, shards, record, only
+        text, tokenizer, encoder, tokenization, examples, masking, shards, record, only
     )
+
+
+def _examples_config(manifest: Record) -> ExamplesConfig:
+    packing = settings_of_stage(manifest, "pack")
+    if packing:
+        return config_from(PackingConfig, packing)
+    return config_from(PairingConfig, settings_of_stage(manifest, "pair"))
 
 
 def _job_of_rows(rerun: Rerun, only: frozenset[int], record: Record, shards: ShardConfig) -> Filler:
@@ -191,25 +204,23 @@ def _job_of_rows(rerun: Rerun, only: frozenset[int], record: Record, shards: Sha
     if manifest["stage"] == "mask":
         masking = config_from(MaskingConfig, manifest["settings"])
         return MaskingJob(source, masking, shards, record, limit, only)
-    pairing = config_from(PairingConfig, manifest["settings"])
-    budget = require_pairable(source.record, source.tokenizer, pairing)
-    return PairingJob(source, pairing, shards, record, limit, budget, only)
+    maker = example_maker(source.record, source.tokenizer, _examples_config(manifest))
+    return ExamplesJob(source, maker, shards, record, limit, only)
 
 
 def _open_rows(rerun: Rerun) -> StageInput:
     manifest, request = rerun.manifest, rerun.request
-    is_pairing = manifest["stage"] == "pair"
-    made_by, schema = ("tokenize", DOCUMENTS) if is_pairing else ("pair", EXAMPLES)
+    made_by = ("tokenize",) if manifest["stage"] in EXAMPLE_STAGES else EXAMPLE_STAGES
+    before = manifest["lineage"][-1]["stage"]
     if was_piped(manifest) and list(request.inputs) != [STDIN]:
         raise ConfigError(
             f"{rerun.folder.path} was made from a pipe. Pipe the same rows in again: "
-            f"'maskprep {made_by} ... | maskprep verify {rerun.folder.path} --repair -'."
+            f"'maskprep {before} ... | maskprep verify {rerun.folder.path} --repair -'."
         )
     source = open_stage_input(
         InputRequest(
             request.inputs,
             made_by,
-            schema,
             request.tokenizer,
             roles_of(manifest),
             rerun.context.stdin,

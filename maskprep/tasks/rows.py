@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from functools import lru_cache
+from itertools import pairwise
 from pathlib import Path
 
 import pyarrow as pa
@@ -64,19 +65,17 @@ def _runs(index: str) -> tuple[Run, ...]:
 Rows = ShardRows | RunRows
 
 
-def cut_shard_rows(shards: Sequence[tuple[str, int]], total: int, rows: int) -> list[ShardRows]:
-    """Cut the rows of shards into portions of `rows` rows; the last may be shorter.
+def cut_shard_rows(shards: Sequence[tuple[str, int]], edges: Sequence[int]) -> list[ShardRows]:
+    """Cut the rows of shards into portions.
 
     Args:
         shards: path and number of rows of each.
-        total: how many rows to take, from the first on.
-        rows: per portion.
+        edges: where each portion begins, and where the last one ends.
     """
     portions = []
-    for start in range(0, total, rows):
+    for start, stop in pairwise(edges):
         before = 0
         touched = []
-        stop = min(start + rows, total)
         skip = None
         for path, num_rows in shards:
             if before < stop and before + num_rows > start:
@@ -88,17 +87,17 @@ def cut_shard_rows(shards: Sequence[tuple[str, int]], total: int, rows: int) -> 
 
 
 def cut_run_rows(
-    runs: Sequence[Run], index: Path, shuffle: Shuffle | None, rows: int
+    runs: Sequence[Run], index: Path, shuffle: Shuffle | None, edges: Sequence[int]
 ) -> list[RunRows]:
-    """Cut the order of runs into portions of `rows` rows; the last may be shorter.
+    """Cut the order of runs into portions.
 
     Args:
         runs: in input order.
         index: file to write the list of runs to, for the tasks.
         shuffle: the order.
-        rows: per portion.
+        edges: where each portion begins, and where the last one ends.
     """
     _runs.cache_clear()
     with atomic_file(index) as file:
         file.write(json.dumps([asdict(run) for run in runs]).encode())
-    return [RunRows(str(index), shuffle, stretch) for stretch in cut_order(runs, shuffle, rows)]
+    return [RunRows(str(index), shuffle, stretch) for stretch in cut_order(runs, shuffle, edges)]

@@ -6,10 +6,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from maskprep.config import Compression, MaskingConfig
+from maskprep.config import Compression, MaskingConfig, ShardConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
-from maskprep.schema import EXAMPLES
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
 from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Run as RowRun
@@ -35,25 +34,51 @@ def shard_rows_for(total: int, max_seq_length: int) -> int:
     return min(max(1, MAX_SHARD_TOKENS // max_seq_length), max(group, -(-even // group) * group))
 
 
+def edges_every(rows: int, total: int) -> list[int]:
+    """Return where portions of `rows` rows begin and the last one, maybe a shorter one, ends."""
+    return [*range(0, total, rows), total]
+
+
+def shard_edges(total: int, max_seq_length: int, config: ShardConfig) -> list[int]:
+    """Return where each shard of an epoch begins, and where the last one ends.
+
+    Args:
+        total: rows of the epoch.
+        max_seq_length: of the rows.
+        config: asks for so many rows in a shard, or for so many shards.
+    """
+    if config.num_shards is not None:
+        number = min(config.num_shards, total)
+        return [total * shard // number for shard in range(number)] + [total]
+    return edges_every(config.shard_rows or shard_rows_for(total, max_seq_length), total)
+
+
 @dataclass(frozen=True)
 class SortingTask:
     """Sort a portion of rows into runs."""
 
     rows: Rows
+    columns: tuple[str, ...]
     destination: RunFiles
 
 
 def sort_rows(task: SortingTask) -> Receipt:
     """Sort a portion of rows by their shuffle keys."""
-    written = task.destination.write(task.rows.read(EXAMPLES.names))
+    written = task.destination.write(task.rows.read(task.columns))
     return {"rows": sum(run["rows"] for run in written["runs"]), **written}
 
 
-def sort_phase(run: Run, portions: Sequence[Rows], shuffle: Shuffle, run_rows: int) -> list[RowRun]:
+def sort_phase(
+    run: Run,
+    portions: Sequence[Rows],
+    columns: tuple[str, ...],
+    shuffle: Shuffle,
+    run_rows: int,
+) -> list[RowRun]:
     """Sort all rows into runs, so that any stretch of the shuffled order can be read."""
     folder = run.scratch / f"sorted-{shuffle.epoch:05d}"
     tasks = (
-        SortingTask(rows, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
+        SortingTask(rows, columns, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
         for number, rows in enumerate(portions)
     )
     receipts = run.phase(f"shuffle epoch {shuffle.epoch}", sort_rows, tasks, unit="rows")
@@ -96,6 +121,7 @@ class WritingTask:
     """Write one shard: read its rows, mask them if asked."""
 
     rows: Rows
+    columns: tuple[str, ...]
     masking: Masking | None
     path: str
     schema: pa.Schema
@@ -107,7 +133,7 @@ def write_rows(task: WritingTask) -> Receipt:
     """Write one shard."""
     counts = MaskingCounts()
     groups = regroup(
-        mask_batches(task.rows.read(EXAMPLES.names), task.masking, counts), task.group_rows
+        mask_batches(task.rows.read(task.columns), task.masking, counts), task.group_rows
     )
     shard = write_shard(groups, Path(task.path), task.schema, task.compression)
     if shard is None:
@@ -136,6 +162,8 @@ class WritingPhase:
     schema: pa.Schema
     compression: Compression
     group_rows: int
+    columns: tuple[str, ...]
+    """Of the examples that are read."""
 
     def run(
         self, run: Run, portions: Mapping[int, Rows], masking: Masking | None
@@ -144,6 +172,7 @@ class WritingPhase:
         tasks = (
             WritingTask(
                 rows,
+                self.columns,
                 masking,
                 str(self.staged / shard_name(number)),
                 self.schema,

@@ -24,7 +24,10 @@ from maskprep.errors import (
     TokenizerError,
 )
 
-COMMANDS = ["train", "tokenize", "pair", "mask", "prepare", "inspect", "verify", "demo", "recipes"]
+COMMANDS = [
+    *("train", "tokenize", "pair", "pack", "mask", "prepare", "inspect", "verify", "demo"),
+    "recipes",
+]
 MASKPREP = [sys.executable, "-m", "maskprep"]
 HEAVY = ("numba", "numpy", "pyarrow", "tokenizers")
 

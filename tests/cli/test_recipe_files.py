@@ -11,7 +11,7 @@ from maskprep.cli.recipe_files import (
     read_recipe_file,
     recipe_names,
 )
-from maskprep.config import MaskingConfig, PairingConfig, TrainingConfig
+from maskprep.config import MaskingConfig, PackingConfig, PairingConfig, TrainingConfig
 from maskprep.errors import ConfigError
 
 
@@ -53,8 +53,15 @@ def test_what_is_left_out_has_its_default():
 
 
 def test_every_table_can_be_written():
-    text = "\n".join(f"[{table}]" for table in TABLES)
-    assert parse_recipe(text, "a.toml") == RecipeSettings()
+    for left_out, packing in (("packing", None), ("pairing", PackingConfig())):
+        text = "\n".join(f"[{table}]" for table in TABLES if table != left_out)
+        recipe = parse_recipe(text, "a.toml")
+        assert recipe == RecipeSettings(packing=packing, names_pairing=packing is None)
+
+
+def test_a_recipe_makes_pairs_or_packs():
+    with pytest.raises(ConfigError, match=r"a.toml has \[pairing\] and \[packing\]"):
+        parse_recipe("[pairing]\n[packing]", "a.toml")
 
 
 def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
@@ -70,7 +77,7 @@ def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
         ("[maskings]", r"a.toml: unknown table \[maskings\].*Did you mean 'masking'"),
         ("[masking]\nmlm_prob = 0.1", r"unknown key 'mlm_prob' in \[masking\].*'mlm_probability'"),
         ("unit = 'word'", r"'unit' stands in no table. Put it below \[masking\]"),
-        ("seed = 1", r"Put it below \[pairing\] or \[masking\]"),
+        ("seed = 1", r"Put it below \[pairing\] or \[packing\] or \[masking\]"),
         ("masking = 3", r"unknown table \[masking\]"),
         ("[masking]\nepochs = 1.5", r"epochs in \[masking\] is 1.5; expected a whole number"),
         ("[masking]\nepochs = true", "is True; expected a whole number"),

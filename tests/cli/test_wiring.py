@@ -13,6 +13,7 @@ from maskprep.cli.recipe_files import read_recipe
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     RunConfig,
     ShardConfig,
@@ -111,6 +112,64 @@ def test_pair_takes_every_option(called):
     assert config == PairingConfig(64, 0.2, 0.4, 9)
     assert shards == ShardConfig(4, shuffle=False)
     assert target == Path("out")
+
+
+def test_pair_takes_an_objective_and_duplicates(called):
+    _, config, _, _, _ = called(
+        "pair_documents",
+        *("pair", "docs", "--output", "out", "--objective", "sop", "--duplicates", "3"),
+    )
+    assert config == PairingConfig(objective="sop", duplicates=3)
+
+
+@pytest.mark.parametrize("command", ["pair", "pack", "mask"])
+def test_examples_are_written_into_so_many_shards(called, command):
+    functions = {"pair": "pair_documents", "pack": "pack_dataset", "mask": "mask_dataset"}
+    given = (command, "in", "--output", "out", "--num-shards", "12")
+    _, _, shards, *_ = called(functions[command], *given)
+    assert shards == ShardConfig(num_shards=12)
+
+
+def test_pack_takes_every_option(called):
+    rows, config, shards, target, _ = called(
+        "pack_dataset",
+        *("pack", "docs", "--output", "out", "--max-seq-length", "64", "--short-seq-prob", "0.2"),
+        *("--boundaries", "document", "--seed", "9", "--limit", "3", "--tokenizer", "tok"),
+        *("--cls-token", "<c>", "--sep-token", "<s>", "--no-shuffle", "--shard-rows", "4"),
+    )
+    roles = RoleOptions(cls_token="<c>", sep_token="<s>")
+    assert rows == pipeline.StageRows(["docs"], "tok", roles, 3)
+    assert config == PackingConfig(64, 0.2, "document", 9)
+    assert shards == ShardConfig(4, shuffle=False)
+    assert target == Path("out")
+
+
+def test_prepare_packs_where_the_recipe_or_an_option_says_so(called, tmp_path):
+    prepare = ("prepare", "corpus", "--output", "out")
+    _, recipe, *_ = called("prepare_corpus", *prepare, "--boundaries", "best-fit", "--seed", "4")
+    assert recipe.packing == PackingConfig(boundaries="best-fit", seed=4)
+    (tmp_path / "run.toml").write_text('[packing]\nboundaries = "document"\nseed = 3\n')
+    config = ("--config", str(tmp_path / "run.toml"))
+    _, recipe, *_ = called("prepare_corpus", *prepare, *config, "--max-seq-length", "64")
+    assert recipe.packing == PackingConfig(64, boundaries="document", seed=3)
+    assert recipe.examples == recipe.packing
+
+
+@pytest.mark.parametrize(
+    ("table", "option", "message"),
+    [
+        ("pairing", ("--boundaries", "cross"), "--boundaries is for packed sequences"),
+        ("packing", ("--objective", "sop"), "--objective is for pairs"),
+        ("packing", ("--duplicates", "2"), "--duplicates is for pairs"),
+    ],
+)
+def test_an_option_of_the_other_kind_of_rows_is_refused(tmp_path, table, option, message):
+    (tmp_path / "run.toml").write_text(f"[{table}]\nseed = 3\n")
+    config = ("--config", str(tmp_path / "run.toml"))
+    prepare = ("prepare", str(tmp_path), "--output", str(tmp_path / "out"))
+    result = CliRunner().invoke(app, [*prepare, *config, *option])
+    assert result.exit_code == 2
+    assert message in result.stderr
 
 
 def test_mask_takes_every_option(called):

@@ -22,7 +22,6 @@ from maskprep.config import CorpusConfig
 from maskprep.encoders.loading import load_tokenizer
 from maskprep.encoders.reference import ReferenceEncoder
 from maskprep.errors import MaskprepError
-from maskprep.schema import DOCUMENTS
 from maskprep.storage.blocks import plan_blocks
 from maskprep.storage.corpus import ReadCounts, read_documents
 from maskprep.storage.dataset import DatasetFolder
@@ -122,7 +121,7 @@ def manifest(data: bytes) -> None:
         Path(folder, "manifest.json").write_bytes(data)
         Path(folder, "data").mkdir()
         DatasetFolder(Path(folder)).read_manifest()
-        open_stage_input(InputRequest([folder], "tokenize", DOCUMENTS))
+        open_stage_input(InputRequest([folder], ("tokenize",)))
 
 
 TARGETS: dict[str, Target] = {

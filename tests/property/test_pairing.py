@@ -42,6 +42,13 @@ CONFIGS = st.builds(
     random_next_prob=st.sampled_from([0.0, 0.5, 1.0]),
     seed=st.integers(0, 2**64 - 1),
 )
+ORDERS = st.builds(
+    PairingConfig,
+    max_seq_length=st.one_of(st.integers(6, 24), st.sampled_from([6, 64])),
+    short_seq_prob=st.sampled_from([0.0, 0.1, 0.5, 1.0]),
+    seed=st.integers(0, 2**64 - 1),
+    objective=st.just("sop"),
+)
 
 
 def number_tokens(corpus):
@@ -65,7 +72,7 @@ def document_batch(documents, first=0):
     return pa.record_batch(arrays, schema=DOCUMENTS)
 
 
-def pair_corpus(documents, config, layout, cuts=()):
+def pair_corpus(documents, config, layout, cuts=(), duplicate=0):
     """Spool the documents, cut into several spools, and pair those of every spool."""
     counts = PairingCounts()
     edges = [0, *sorted(cuts), len(documents)]
@@ -80,25 +87,28 @@ def pair_corpus(documents, config, layout, cuts=()):
         ]
         corpus = SpooledCorpus(spools)
         for place in range(len(spools)):
-            batches = pair_sentences(corpus.documents(place), corpus, layout, config, counts)
+            own = corpus.documents(place)
+            batches = pair_sentences(own, corpus, layout, config, counts, duplicate)
             rows += [row for batch in batches for row in batch.to_pylist()]
     return rows, counts
 
 
-def twin_rows(documents, config, layout):
+def twin_rows(documents, config, layout, duplicate=0):
     """Return the rows that the twin makes, and how many tokens it trims and leaves unpaired."""
     specials = iter(layout.special_ids.tolist())
     specials = [list(itertools.islice(specials, n)) for n in layout.num_specials.tolist()]
     budget = config.max_seq_length - layout.special_ids.size
     pieces = [naive.cut_long_sentences(document, budget) for document in documents]
     num_sentences = sum(map(len, pieces))
-    random_next = 0 if max(map(len, pieces)) == num_sentences else config.random_next_prob
+    is_sop = config.objective == "sop"
+    none_other = is_sop or max(map(len, pieces)) == num_sentences
+    random_next = 0 if none_other else config.random_next_prob
     numbers = {
         "budget": budget,
         "short_threshold": round(config.short_seq_prob * 2**32),
         "random_threshold": round(random_next * 2**32),
         "seed": config.seed,
-        "duplicate": 0,
+        "duplicate": duplicate,
     }
     rows, trimmed, unpaired = [], 0, 0
     for d, sentences in enumerate(pieces):
@@ -110,21 +120,27 @@ def twin_rows(documents, config, layout):
             if following is None:
                 document_b, first = others[rank]
                 b = naive.gather_partner(pieces[document_b], first, target)
-            short_a, short_b = naive.trim_pair(a, b, 100 + d, chunk, numbers)
-            trimmed += len(a) - len(short_a)
-            trimmed += len(b) - len(short_b) if following else 0
+            coin = naive.draw(config.seed, naive.PAIR, duplicate, 100 + d, 256 * chunk)[3]
+            is_swapped = is_sop and coin < 2**31
+            first, second = (b, a) if is_swapped else (a, b)
+            short_a, short_b = naive.trim_pair(first, second, 100 + d, chunk, numbers)
+            trimmed += len(first) - len(short_a)
+            trimmed += len(second) - len(short_b) if following else 0
+            label = ("sentence_order_label", is_swapped)
+            if not is_sop:
+                label = ("next_sentence_label", following is None)
             ids, types, starts = naive.lay_out_pair(
                 short_a, short_b, specials, layout.types.tolist()
             )
             rows.append(
                 {
-                    "example_id": naive.name_example(100 + d, chunk, 0),
+                    "example_id": naive.name_example(100 + d, chunk, duplicate),
                     "document_id": 100 + d,
                     "document_id_b": 100 + document_b,
                     "input_ids": ids,
                     "token_type_ids": types,
                     "word_starts": starts,
-                    "next_sentence_label": int(following is None),
+                    label[0]: int(label[1]),
                 }
             )
     return rows, trimmed, unpaired
@@ -147,6 +163,44 @@ def test_rows_and_counts_are_those_of_the_twin(corpus, config, layout):
     assert counts.pairs == len(rows)
     assert counts.random_pairs == sum(row["next_sentence_label"] for row in rows)
     assert counts.tokens == sum(len(row["input_ids"]) for row in rows)
+
+
+@CASES
+@given(corpus=CORPORA, config=ORDERS, duplicate=st.integers(0, 2**24 - 1))
+def test_pairs_in_either_order_are_those_of_the_twin(corpus, config, duplicate):
+    documents = number_tokens(corpus)
+    rows, counts = pair_corpus(documents, config, LAYOUTS["bert"], duplicate=duplicate)
+    expected, trimmed, unpaired = twin_rows(documents, config, LAYOUTS["bert"], duplicate)
+    assert rows == expected
+    assert (counts.tokens_trimmed, counts.tokens_unpaired) == (trimmed, unpaired)
+    assert counts.swapped_pairs == sum(row["sentence_order_label"] for row in rows)
+    assert counts.random_pairs == counts.random_tokens_trimmed == 0
+
+
+@CASES
+@given(corpus=CORPORA, seed=st.integers(0, 2**64 - 1))
+def test_labels_of_order_are_true_and_no_segment_is_of_another_document(corpus, seed):
+    documents = number_tokens(corpus)
+    config = PairingConfig(max_seq_length=1000, seed=seed, objective="sop")
+    rows, _ = pair_corpus(documents, config, LAYOUTS["bert"])
+    for row in rows:
+        a, b = segments_of(row)
+        if row["sentence_order_label"]:
+            a, b = b, a
+        assert b[0] == a[-1] + 1
+        assert row["document_id"] == row["document_id_b"]
+    seen = sorted(token for row in rows for token in [*segments_of(row)[0], *segments_of(row)[1]])
+    assert len(seen) == len(set(seen))
+
+
+@CASES
+@given(corpus=CORPORA, config=CONFIGS, duplicate=st.integers(1, 2**24 - 1))
+def test_another_duplicate_has_pairs_of_its_own(corpus, config, duplicate):
+    documents = number_tokens(corpus)
+    rows, _ = pair_corpus(documents, config, LAYOUTS["bert"], duplicate=duplicate)
+    first, _ = pair_corpus(documents, config, LAYOUTS["bert"])
+    assert rows == twin_rows(documents, config, LAYOUTS["bert"], duplicate)[0]
+    assert not {row["example_id"] for row in rows} & {row["example_id"] for row in first}
 
 
 @CASES

@@ -259,6 +259,29 @@ def test_half_of_the_pairs_of_real_text_are_random(tmp_path):
     assert random_pairs / pairs == pytest.approx(0.5, abs=0.01)
 
 
+def test_half_of_the_pairs_of_real_text_are_swapped(tmp_path):
+    corpus = spool_corpus(tmp_path, topic_words(), 3, 61)
+    pairs = swapped = 0
+    for seed in range(6):
+        config = PairingConfig(max_seq_length=64, seed=seed, objective="sop")
+        batches, counts = pair_all(corpus, 3, config)
+        pairs += counts.pairs
+        swapped += counts.swapped_pairs
+        for batch in batches:
+            assert batch.column("document_id").equals(batch.column("document_id_b"))
+    assert pairs >= 10_000
+    # Five standard deviations of half of 10,000 pairs.
+    assert swapped / pairs == pytest.approx(0.5, abs=0.025)
+
+
+def test_half_of_the_pairs_of_one_sentence_documents_are_swapped(tmp_path):
+    """Where google-research/albert takes a random document and calls it swapped."""
+    corpus = spool_corpus(tmp_path, [[[1] * 12]] * 8000, 3, 61)
+    _, counts = pair_all(corpus, 3, PairingConfig(max_seq_length=64, objective="sop"))
+    assert (counts.pairs, counts.random_pairs, counts.documents_without_pair) == (8000, 0, 0)
+    assert counts.swapped_pairs / counts.pairs == pytest.approx(0.5, abs=0.03)
+
+
 def test_half_of_the_pairs_of_one_sentence_documents_are_random(tmp_path):
     """Where google-research/bert makes every pair random."""
     corpus = spool_corpus(tmp_path, [[[1] * 12]] * 8000, 3, 61)
@@ -273,7 +296,7 @@ def test_a_tenth_of_the_pairs_is_short_and_short_targets_are_uniform():
     """Sentences of one token fill every target exactly, so that lengths show the targets."""
     num_tokens, budget = 400_000, 21
     tokens = np.full(num_tokens, pairing_kernels.WORD_START, np.uint32)
-    settings = np.zeros(6, np.uint64)
+    settings = np.zeros(7, np.uint64)
     settings[pairing_kernels.BUDGET] = budget
     settings[pairing_kernels.SHORT_THRESHOLD] = probability_threshold(0.1)
     plan = np.zeros((num_tokens, pairing_kernels.PLAN_COLUMNS), np.int64)

@@ -21,7 +21,7 @@ def plan(documents, budget, random_next=0.0, rows=100, seed=0):
     """Plan documents given as sentences of word lengths; return pairs and counts."""
     tokens = spooled([word for document in documents for sentence in document for word in sentence])
     sentences = [sum(sentence) for document in documents for sentence in document]
-    settings = np.zeros(6, np.uint64)
+    settings = np.zeros(7, np.uint64)
     settings[kernels.BUDGET] = budget
     settings[kernels.RANDOM_THRESHOLD] = probability_threshold(random_next)
     settings[kernels.SEED] = seed
@@ -100,7 +100,7 @@ def test_a_plan_of_one_row_is_refilled_where_it_stopped(budget):
     documents = [[[1, 2]] * 7, [[3, 1]], [[2], [1]]]
     tokens = spooled([word for document in documents for sentence in document for word in sentence])
     whole, whole_counts = plan(documents, budget)
-    settings = np.zeros(6, np.uint64)
+    settings = np.zeros(7, np.uint64)
     settings[kernels.BUDGET] = budget
     cursor, counts = np.zeros(4, np.int64), np.zeros(2, np.int64)
     found = []

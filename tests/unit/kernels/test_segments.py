@@ -17,7 +17,7 @@ def spooled(words):
 
 
 def trim(words_a, words_b, budget, seed=0):
-    settings = np.zeros(6, np.uint64)
+    settings = np.zeros(7, np.uint64)
     settings[pairing.BUDGET] = budget
     settings[pairing.SEED] = seed
     a, b = spooled(words_a), spooled(words_b)

@@ -46,7 +46,7 @@ def test_a_whole_manifest_has_no_fault():
     [
         ("format_version", 2, "format_version is 2; expected 1"),
         ("format_version", None, "format_version is None"),
-        ("stage", "bake", "stage is 'bake'; expected one of tokenize, pair, mask"),
+        ("stage", "bake", "stage is 'bake'; expected one of tokenize, pair, pack, mask"),
         ("settings", [], "settings is []; expected an object"),
         ("lineage", None, "lineage is missing; expected a list"),
         ("lineage", [{"stage": "bake"}], "lineage[0] is"),

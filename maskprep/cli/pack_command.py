@@ -1,0 +1,57 @@
+"""`maskprep pack`: documents to full sequences without pairs."""
+
+from maskprep.cli.option_groups import settings_from
+from maskprep.cli.options import (
+    DryRun,
+    Limit,
+    MachineOptions,
+    OptionalTokenizerPath,
+    OrderOptions,
+    Output,
+    ReportOptions,
+    Seed,
+    ShardOptions,
+    StageInputs,
+)
+from maskprep.cli.stage_options import BoundaryOptions, SequenceOptions, SpecialTokenOptions
+from maskprep.cli.standard_streams import STANDARD, goes_to_stdout, input_names, open_output
+from maskprep.config import PackingConfig, ShardConfig
+
+
+def pack_command(
+    *,
+    inputs: StageInputs = None,
+    output: Output = None,
+    tokenizer: OptionalTokenizerPath = None,
+    seed: Seed = PackingConfig.seed,
+    limit: Limit = None,
+    sequences: SequenceOptions,
+    boundaries: BoundaryOptions,
+    roles: SpecialTokenOptions,
+    shards: ShardOptions,
+    order: OrderOptions,
+    machine: MachineOptions,
+    report: ReportOptions,
+    dry_run: DryRun = False,
+) -> None:
+    """Fill sequences with documents, without pairs.
+
+    Whole sentences, across documents or not (RoBERTa), or whole documents that fit best
+    (ModernBERT). The column sequence_lengths says where a document ends.
+    """
+    names = input_names(inputs)
+    target = open_output(output, dry_run=dry_run)
+    config = settings_from(PackingConfig, sequences, boundaries, seed=seed)
+    shard_config = settings_from(ShardConfig, shards, order)
+
+    from maskprep import pipeline
+    from maskprep.cli.report import report_run
+    from maskprep.cli.running import note, run_context
+    from maskprep.encoders.loading import RoleOptions
+
+    if STANDARD in names and goes_to_stdout(output) and not dry_run:
+        note(report, "pack: the first row comes out when the input has ended.")
+    rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
+    with run_context(machine, report, dry_run=dry_run) as context:
+        summary = pipeline.pack_dataset(rows, config, shard_config, target, context)
+    report_run("pack", summary, report, to_stderr=goes_to_stdout(output))
