@@ -45,6 +45,8 @@ CHANGED_MEANINGS = {
     "sentences_cut": "sentences cut to fit a pair",
     "random_tokens_trimmed": "tokens of random segments not used",
     "rows_forced": "short rows given one prediction all the same",
+    "rows_cut": "rows with more predictions than --max-predictions",
+    "predictions_cut": "predictions cut from them",
 }
 
 

@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 from maskprep.config import Columns, MaskingConfig
 from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
-from maskprep.kernels.masking import choose_units, replace_tokens
+from maskprep.kernels.masking import FIRST, replace_tokens
 from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
 from maskprep.schema import IGNORED_LABEL, masked_schema
+from maskprep.stages.selection import TokenRows, select_tokens
 
 
 @dataclass(frozen=True)
@@ -42,23 +43,29 @@ class MaskingCounts:
     kept_tokens: int = 0
     rows_forced: int = 0
     rows_without_maskable_tokens: int = 0
+    rows_without_selection: int = 0
+    rows_cut: int = 0
+    predictions_cut: int = 0
 
     def add(
         self,
-        num_tokens: int,
-        num_rows: int,
+        rows: TokenRows,
         chosen: NDArray[np.int64],
         actions: NDArray[np.int64],
     ) -> None:
-        """Add one batch: its size, and the counts of both kernels."""
-        self.rows += num_rows
-        self.tokens += num_tokens
+        """Add one batch: its rows, and the counts of `select_tokens` and `replace_tokens`."""
+        self.rows += rows.example_ids.size
+        self.tokens += rows.maskable.size
         self.rows_forced += int(chosen[0])
         self.rows_without_maskable_tokens += int(chosen[1])
         self.maskable_tokens += int(chosen[2])
+        self.rows_cut += int(chosen[3])
+        self.predictions_cut += int(chosen[4])
         self.masked_tokens += int(actions[0])
         self.replaced_tokens += int(actions[1])
         self.kept_tokens += int(actions[2])
+        # Rows with nothing to choose are among those in which nothing is selected.
+        self.rows_without_selection += int(actions[3] - chosen[1])
 
 
 @dataclass(frozen=True)
@@ -105,39 +112,31 @@ def mask_examples(
     target_ids, offsets = flat_values(batch.column("input_ids"))
     _check_ids(batch, vocabulary)
     _check_lengths(batch)
-    example_ids = numpy_array(batch.column("example_id"))
-    key = np.array([config.seed, epoch], np.uint64)
-    unit_starts = np.ones(target_ids.size, np.bool_)
-    if config.unit == "word":
-        unit_starts, _ = flat_values(batch.column("word_starts"))
-    selected = np.zeros(target_ids.size, np.uint8)
-    chosen = np.zeros(3, np.int64)
-    choose_units(
-        target_ids,
-        unit_starts,
+    word_starts = np.ones(target_ids.size, np.bool_)
+    if config.unit != "token":
+        word_starts, _ = flat_values(batch.column("word_starts"))
+    token_rows = TokenRows(
+        np.take(vocabulary.maskable, target_ids),
+        word_starts,
         offsets,
-        example_ids,
-        vocabulary.maskable,
-        key,
-        probability_threshold(config.mlm_probability),
-        selected,
-        chosen,
+        numpy_array(batch.column("example_id")),
     )
-    input_ids = np.empty_like(target_ids)
-    actions = np.zeros(3, np.int64)
+    selected, chosen = select_tokens(token_rows, config, epoch)
+    input_ids = target_ids.copy()
+    actions = np.zeros(4, np.int64)
     replace_tokens(
-        target_ids,
         offsets,
-        example_ids,
-        selected,
+        token_rows.example_ids,
+        selected if config.corrupt_per == "unit" else np.minimum(selected, FIRST),
         vocabulary.replacement_pool,
-        key,
+        np.zeros(0, np.uint64),
+        np.array([config.seed, epoch], np.uint64),
         np.int32(vocabulary.mask_id),
-        _action_thresholds(config),
+        action_thresholds(config),
         input_ids,
         actions,
     )
-    counts.add(target_ids.size, batch.num_rows, chosen, actions)
+    counts.add(token_rows, chosen, actions)
     rows = _Rows(input_ids, target_ids, selected != 0, offsets)
     return _lay_out(batch, rows, config, epoch)
 
@@ -172,7 +171,8 @@ def _check_lengths(batch: pa.RecordBatch) -> None:
         )
 
 
-def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
+def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
+    """Return the probability of masking, and of masking or replacing, times 2^32: uint64 [2]."""
     either = config.mask_replace_prob + config.random_replace_prob
     return np.array(
         [probability_threshold(config.mask_replace_prob), probability_threshold(either)],

@@ -11,6 +11,7 @@ from maskprep.stages.rates import (
     pair_rate_faults,
 )
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
+from maskprep.stages.unit_lengths import unit_length_shares
 from maskprep.stages.verification import RowRules, RowTotals
 from maskprep.tasks.plan import Receipt
 from maskprep.tasks.records import Record, config_from, masking_results, settings_of_stage
@@ -97,9 +98,13 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
         "selected_tokens": totals.selected_tokens,
         "masked_tokens": totals.masked_tokens,
         "rows_without_maskable_tokens": totals.rows_without_maskable_tokens,
+        "rows_without_selection": totals.rows_without_selection,
     }
     yield from _differences(manifest, "totals", found)
-    counted = ("masked_tokens", "replaced_tokens", "kept_tokens", "rows_forced")
+    counted = (
+        *("masked_tokens", "replaced_tokens", "kept_tokens"),
+        *("rows_forced", "rows_cut", "predictions_cut"),
+    )
     missing = [name for name in counted if name not in said]
     if missing:
         yield f"totals lacks {', '.join(missing)}"
@@ -113,12 +118,28 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     yield from _coincidence_faults(said["replaced_tokens"] - totals.other_tokens, rules, totals)
     summed = masking_results({"maskable_tokens": 0, **said})
     yield from _differences(manifest, "rates", summed["rates"], "the totals give")
-    yield from _differences(manifest, "changed", summed["changed"], "totals.rows_forced is")
-    if said["rows_forced"] > totals.rows:
-        yield f"totals.rows_forced is {said['rows_forced']:,}; there are {totals.rows:,} rows"
-    word = config_from(MaskingConfig, manifest["settings"]).unit != "token"
-    unit_tokens = MAX_WORD_TOKENS if word else 1
-    yield from masking_rate_faults(totals, rules, said["rows_forced"], unit_tokens)
+    yield from _differences(manifest, "changed", summed["changed"], "the totals say")
+    for name in ("rows_forced", "rows_cut"):
+        if said[name] > totals.rows:
+            yield f"totals.{name} is {said[name]:,}; there are {totals.rows:,} rows"
+    yield from _cut_faults(said, rules, totals)
+    unit_tokens = 1
+    if rules.masking.unit != "token":
+        unit_tokens = MAX_WORD_TOKENS * unit_length_shares(rules.masking).size
+    added = said["rows_forced"] * unit_tokens
+    yield from masking_rate_faults(totals, rules, added, said["predictions_cut"])
+
+
+def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
+    """Check what can be known of rows that were cut, or hold no selected token."""
+    most = rules.masking.max_predictions
+    if most is None and (said["rows_cut"] or said["predictions_cut"]):
+        yield "totals count rows that were cut; settings.max_predictions is not set"
+    if most is None and rules.masking.selection == "exact" and totals.rows_without_selection:
+        yield (
+            f"{totals.rows_without_selection:,} rows have no selected token; expected one at "
+            f"least with settings.selection exact"
+        )
 
 
 def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -> Iterator[str]:

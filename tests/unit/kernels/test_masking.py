@@ -21,11 +21,10 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
     selected = np.zeros(tokens.size, np.uint8)
     counts = np.zeros(3, np.int64)
     choose_units(
-        tokens,
+        maskable[tokens],
         unit_starts,
         np.array([0, *np.cumsum(lengths)], np.int64),
         np.arange(len(rows), dtype=np.int64),
-        maskable,
         np.array([seed, 0], np.uint64),
         probability_threshold(probability),
         selected,
@@ -36,21 +35,21 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
 
 def replace(tokens, selected, thresholds, seed=0):
     tokens = np.array(tokens, np.int32)
-    corrupted = np.empty_like(tokens)
-    counts = np.zeros(3, np.int64)
+    corrupted = tokens.copy()
+    counts = np.zeros(4, np.int64)
     replace_tokens(
-        tokens,
         np.array([0, tokens.size], np.int64),
         np.zeros(1, np.int64),
         np.array(selected, np.uint8),
         POOL,
+        np.zeros(0, np.uint64),
         np.array([seed, 0], np.uint64),
         np.int32(MASK),
         np.array([probability_threshold(p) for p in thresholds], np.uint64),
         corrupted,
         counts,
     )
-    return corrupted, counts.tolist()
+    return corrupted, counts[:3].tolist()
 
 
 def test_with_probability_one_every_maskable_token_is_chosen():
