@@ -21,6 +21,8 @@ Model = Literal["wordpiece", "bpe", "unigram"]
 Unit = Literal["token", "word", "ngram", "span"]
 Selection = Literal["exact", "bernoulli"]
 CorruptPer = Literal["unit", "token"]
+ReplaceFrom = Literal["uniform", "unigram"]
+ReplaceWith = Literal["any", "other"]
 Columns = Literal["loss-mask", "labels", "positions", "keras"]
 Compression = Literal["zstd", "snappy", "lz4", "none"]
 
@@ -172,6 +174,10 @@ class MaskingConfig:
     """Most words of a unit of `ngram`."""
     corrupt_per: CorruptPer = "unit"
     """What is masked, replaced or kept by one draw."""
+    replace_from: ReplaceFrom = "uniform"
+    """Random tokens: all alike, or as frequent as in the examples that are masked."""
+    replace_with: ReplaceWith = "any"
+    """Random tokens: any, or never the one that is replaced."""
     selection: Selection = "exact"
     """Choose units to a budget for each row, or each by itself."""
     max_predictions: int | None = None
@@ -206,6 +212,8 @@ class MaskingConfig:
             f"1 to {LONGEST_NGRAM} words",
         )
         _require_choice("corrupt_per", self.corrupt_per, CorruptPer)
+        _require_choice("replace_from", self.replace_from, ReplaceFrom)
+        _require_choice("replace_with", self.replace_with, ReplaceWith)
         _require_choice("selection", self.selection, Selection)
         _require(
             self.max_predictions is None or self.max_predictions >= 1,

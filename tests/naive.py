@@ -214,7 +214,18 @@ def cut_selection(units, example_id, seed, epoch, max_predictions):
     return left
 
 
-def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thresholds):
+def replace_tokens(
+    input_ids,
+    units,
+    example_id,
+    pool,
+    seed,
+    epoch,
+    mask_id,
+    thresholds,
+    frequencies=None,
+    other=False,
+):
     """Return the corrupted row, and how many tokens were masked, replaced, kept."""
     corrupted = list(input_ids)
     counts = [0, 0, 0]
@@ -223,12 +234,27 @@ def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thr
         action = sum(coin >= threshold for threshold in thresholds)
         counts[action] += len(unit)
         for t in unit:
-            _, _, *bits = draw(seed, CORRUPT, epoch, example_id, t)
             if action == 0:
                 corrupted[t] = mask_id
             elif action == 1:
-                corrupted[t] = pool[below(*bits, len(pool))]
+                attempt = 0
+                while True:
+                    slot = t + attempt * 2**20
+                    bits = draw(seed, CORRUPT, epoch, example_id, slot)[2:]
+                    corrupted[t] = pool[pick_replacement(*bits, len(pool), frequencies)]
+                    attempt += 1
+                    if corrupted[t] != input_ids[t] or not other:
+                        break
     return corrupted, counts
+
+
+def pick_replacement(high, low, size, frequencies):
+    """Return a place in the pool: each alike, or by frequencies."""
+    if frequencies is None:
+        return below(high, low, size)
+    bits = high << 32 | low
+    sums = list(itertools.accumulate(frequencies))
+    return next(i for i, total in enumerate(sums) if bits < (total << 64) // sums[-1])
 
 
 # Pairing. A token is (id, whether a word begins there); a sentence is a list of tokens.

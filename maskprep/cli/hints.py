@@ -76,6 +76,6 @@ def _about_predictions(entry: Mapping[str, Any], most: int | None) -> Iterator[s
         asked = (totals["selected_tokens"] + cut) / max(totals["maskable_tokens"], 1)
         yield (
             f"--max-predictions {most} cut {totals['rows_cut']:,} of {totals['rows']:,} rows: "
-            f"{entry['rates']['selected']:.2%} of the tokens are predicted instead of {asked:.2%}. "
+            f"{entry['rates']['selected']:.1%} of the tokens are predicted instead of {asked:.1%}. "
             f"Raise it to get the rate that was asked for."
         )

@@ -23,6 +23,8 @@ from maskprep.config import (
     Model,
     OnInvalid,
     PairingConfig,
+    ReplaceFrom,
+    ReplaceWith,
     Selection,
     Sentences,
     SpecialTokensInText,
@@ -233,6 +235,14 @@ class MaskingOptions:
         CorruptPer,
         _masks(help="Mask, replace or keep a unit as a whole, or each of its tokens by itself."),
     ] = MaskingConfig.corrupt_per
+    replace_from: Annotated[
+        ReplaceFrom,
+        _masks(help="Random tokens: all alike, or as frequent as in the examples."),
+    ] = MaskingConfig.replace_from
+    replace_with: Annotated[
+        ReplaceWith,
+        _masks(help="Random tokens: any, or never the one that is replaced."),
+    ] = MaskingConfig.replace_with
     selection: Annotated[
         Selection,
         _masks(help="Fill a budget for each row, or choose each unit by itself."),

@@ -17,6 +17,9 @@ REST = np.uint8(2)
 
 _SHIFT = np.uint64(32)
 _ACCEPT_SLOT = np.uint64(0x80000000)
+_ATTEMPT_SLOTS = np.uint64(2**20)
+"""No row is longer, so that the slots of further attempts lie apart."""
+_MOST_ATTEMPTS = 1000
 
 
 @device
@@ -188,9 +191,9 @@ def choose_units(
 
 @device
 def _pick(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return an id of the pool for 64 random bits: each alike, or by cumulative shares."""
+    """Return a place in the pool for 64 random bits: each alike, or by cumulative shares."""
     if cumulative.size == 0:
-        return pool[np.int64(below(high, low, np.uint64(pool.size)))]
+        return np.int64(below(high, low, np.uint64(pool.size)))
     bits = (high << _SHIFT) | low
     first = np.int64(0)
     last = np.int64(cumulative.size)
@@ -200,7 +203,20 @@ def _pick(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa:
             last = middle
         else:
             first = middle + 1
-    return pool[first]
+    return first
+
+
+@device
+def _pick_other(key, item, slot, original, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Draw again until the place in the pool is not that of `original`."""
+    place = np.int64(0)
+    for attempt in range(1, _MOST_ATTEMPTS):
+        again = slot + np.uint64(attempt) * _ATTEMPT_SLOTS
+        _, _, w2, w3 = draw(key[0], CORRUPT, key[1], item, again)
+        place = _pick(w2, w3, pool, cumulative)
+        if pool[place] != original:
+            return place
+    return (place + 1) % pool.size
 
 
 @kernel(
@@ -230,7 +246,8 @@ def replace_tokens(
             ids are equally likely.
         key: uint64 [2], seed and epoch.
         mask_id: id of the mask token.
-        thresholds: uint64 [2], probability of masking, and of masking or replacing, times 2^32.
+        thresholds: uint64 [3], probability of masking, and of masking or replacing, times 2^32;
+            not 0: no token is replaced by itself.
         corrupted: int32 [tokens], the tokens as they are; changed in place.
         counts: int64 [4], tokens masked, replaced, kept, and rows without a selected token; added
             to.
@@ -259,4 +276,8 @@ def replace_tokens(
             if action == 0:
                 corrupted[t] = mask_id
             elif action == 1:
-                corrupted[t] = _pick(words[2, i], words[3, i], pool, cumulative)
+                place = _pick(words[2, i], words[3, i], pool, cumulative)
+                if thresholds[2] != 0 and pool[place] == corrupted[t]:
+                    item = np.uint64(example_ids[e])
+                    place = _pick_other(key, item, slots[i], corrupted[t], pool, cumulative)
+                corrupted[t] = pool[place]

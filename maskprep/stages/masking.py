@@ -1,7 +1,8 @@
 """EXAMPLES -> MASKED: choose tokens, corrupt them, and lay out what a trainer reads."""
 
+import itertools
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
@@ -24,11 +25,32 @@ class MaskingVocabulary:
         mask_id: id of the mask token.
         maskable: bool [vocabulary], false for special tokens and for the unknown token.
         replacement_pool: int32 [ids], ascending: what a random replacement may be.
+        cumulative: uint64 [ids - 1], how likely one of the first ids is, times 2^64; empty: all
+            are equally likely.
     """
 
     mask_id: int
     maskable: NDArray[np.bool_]
     replacement_pool: NDArray[np.int32]
+    cumulative: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def with_frequencies(self, counts: NDArray[np.int64]) -> "MaskingVocabulary":
+        """Return the same, with replacements as frequent as their tokens.
+
+        Args:
+            counts: int64 [vocabulary], occurrences of each id in the examples.
+        """
+        counts = counts[self.replacement_pool]
+        seen = counts > 0
+        if not seen.any():
+            return self
+        # Whole numbers of any size: shares of 64 bits are exact.
+        sums = list(itertools.accumulate(counts[seen].tolist()))
+        cumulative = np.array([(one << 64) // sums[-1] for one in sums[:-1]], np.uint64)
+        pool = self.replacement_pool[seen]
+        if not cumulative.size:
+            return replace(self, replacement_pool=pool)
+        return replace(self, replacement_pool=pool, cumulative=cumulative)
 
 
 @dataclass
@@ -110,7 +132,7 @@ def mask_examples(
         ShardError: ids that the tokenizer does not have, or lists of different lengths.
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
-    _check_ids(batch, vocabulary)
+    check_ids(batch, vocabulary.maskable.size)
     _check_lengths(batch)
     word_starts = np.ones(target_ids.size, np.bool_)
     if config.unit != "token":
@@ -129,7 +151,7 @@ def mask_examples(
         token_rows.example_ids,
         selected if config.corrupt_per == "unit" else np.minimum(selected, FIRST),
         vocabulary.replacement_pool,
-        np.zeros(0, np.uint64),
+        vocabulary.cumulative,
         np.array([config.seed, epoch], np.uint64),
         np.int32(vocabulary.mask_id),
         action_thresholds(config),
@@ -141,10 +163,15 @@ def mask_examples(
     return _lay_out(batch, rows, config, epoch)
 
 
-def _check_ids(batch: pa.RecordBatch, vocabulary: MaskingVocabulary) -> None:
-    # Kernels check nothing: an id out of range would read foreign memory.
+def check_ids(batch: pa.RecordBatch, limit: int) -> None:
+    """Check that all ids of examples are below a limit.
+
+    Kernels check nothing: an id out of range would read foreign memory.
+
+    Raises:
+        ShardError: one is not.
+    """
     input_ids, offsets = flat_values(batch.column("input_ids"))
-    limit = vocabulary.maskable.size
     if input_ids.view(np.uint32).max(initial=0) < limit:
         return
     token = int(np.argmax(input_ids.view(np.uint32) >= limit))
@@ -172,10 +199,14 @@ def _check_lengths(batch: pa.RecordBatch) -> None:
 
 
 def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
-    """Return the probability of masking, and of masking or replacing, times 2^32: uint64 [2]."""
+    """Return the thresholds of `replace_tokens`: uint64 [3]."""
     either = config.mask_replace_prob + config.random_replace_prob
     return np.array(
-        [probability_threshold(config.mask_replace_prob), probability_threshold(either)],
+        [
+            probability_threshold(config.mask_replace_prob),
+            probability_threshold(either),
+            config.replace_with == "other",
+        ],
         np.uint64,
     )
 

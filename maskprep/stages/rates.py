@@ -28,7 +28,9 @@ def tolerance(probability: float, draws: int, squares: float = 0.0) -> float:
     return STANDARD_ERRORS * math.sqrt(variance) + SMALLEST_TOLERANCE
 
 
-def masking_rate_faults(totals: RowTotals, rules: RowRules, added: int, cut: int) -> Iterator[str]:
+def masking_rate_faults(
+    totals: RowTotals, rules: RowRules, added: int, cut: int, replaced: int | None = None
+) -> Iterator[str]:
     """Compare what was selected, masked and replaced with the settings.
 
     Args:
@@ -37,6 +39,8 @@ def masking_rate_faults(totals: RowTotals, rules: RowRules, added: int, cut: int
         added: most tokens that were selected beyond the asked rate: a row in which none would have
             been chosen gets one unit.
         cut: selected tokens that were taken back, since a row had too many.
+        replaced: tokens that were replaced, also by themselves, as it was counted; None: count
+            those that differ, and expect that of a uniform replacement.
     """
     asked = totals.expected_tokens / max(totals.maskable_tokens, 1)
     allowed = tolerance(asked, totals.maskable_tokens, totals.selected_squares)
@@ -45,9 +49,12 @@ def masking_rate_faults(totals: RowTotals, rules: RowRules, added: int, cut: int
         found = totals.selected_tokens + cut
         yield _off("selected tokens", found, totals.maskable_tokens, asked, allowed)
     masked = rules.masking.mask_replace_prob
+    others, other_prob = totals.other_tokens, rules.random_other_prob
+    if replaced is not None:
+        others, other_prob = replaced, rules.masking.random_replace_prob
     actions = (
         ("masked tokens", totals.masked_tokens, masked, totals.masked_squares),
-        ("replaced tokens", totals.other_tokens, rules.random_other_prob, totals.other_squares),
+        ("replaced tokens", others, other_prob, totals.other_squares),
     )
     for name, found, asked, squares in actions:
         allowed = tolerance(asked, totals.selected_tokens, squares)

@@ -48,7 +48,7 @@ class RowRules:
     def random_other_prob(self) -> float:
         """How likely a token becomes another one: a random replacement can be the token itself."""
         asked = self.masking.random_replace_prob
-        if self.replacing is None:
+        if self.replacing is None or self.masking.replace_with == "other":
             return asked
         return asked * (1.0 - 1.0 / max(int(self.replacing.sum()), 1))
 

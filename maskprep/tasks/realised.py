@@ -127,7 +127,9 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     if rules.masking.unit != "token":
         unit_tokens = MAX_WORD_TOKENS * unit_length_shares(rules.masking).size
     added = said["rows_forced"] * unit_tokens
-    yield from masking_rate_faults(totals, rules, added, said["predictions_cut"])
+    # How often frequent tokens replace themselves is not known here.
+    replaced = said["replaced_tokens"] if rules.masking.replace_from == "unigram" else None
+    yield from masking_rate_faults(totals, rules, added, said["predictions_cut"], replaced)
 
 
 def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
@@ -146,7 +148,13 @@ def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -
     """Check how many replaced tokens look like kept ones, being replaced by themselves."""
     if rules.replacing is None:
         return
-    expected = totals.other_tokens / max(int(rules.replacing.sum()) - 1, 1)
+    pool = int(rules.replacing.sum())
+    expected = totals.other_tokens / max(pool - 1, 1)
+    if rules.masking.replace_with == "other" and pool > 1:
+        expected = 0.0
+    elif rules.masking.replace_from == "unigram":
+        # How frequent the tokens are is not known here.
+        expected = float(totals.same_tokens)
     allowed = STANDARD_ERRORS * expected**0.5 + SMALLEST_TOLERANCE
     if not 0 <= coincidences <= expected + allowed:
         yield (

@@ -68,11 +68,15 @@ class Masking:
     epoch: int
 
 
-def maskings(tokenizer: Tokenizer, config: MaskingConfig) -> list[Masking]:
-    """Return the maskings of all epochs."""
-    vocabulary = MaskingVocabulary(
+def masking_vocabulary(tokenizer: Tokenizer) -> MaskingVocabulary:
+    """Return what masking has to know of a tokenizer."""
+    return MaskingVocabulary(
         tokenizer.role_id("mask"), tokenizer.maskable, tokenizer.replacement_pool
     )
+
+
+def maskings(vocabulary: MaskingVocabulary, config: MaskingConfig) -> list[Masking]:
+    """Return the maskings of all epochs."""
     return [Masking(vocabulary, config, epoch) for epoch in range(config.epochs)]
 
 

@@ -117,7 +117,8 @@ def test_mask_takes_every_option(called):
         *("--mask-replace-prob", "0.7", "--random-replace-prob", "0.2", "--unit", "word"),
         *("--epochs", "4", "--columns", "labels", "--keep", "word_starts", "--seed", "5"),
         *("--limit", "8", "--compression", "none", "--max-ngram", "2", "--corrupt-per", "token"),
-        *("--selection", "bernoulli", "--max-predictions", "20"),
+        *("--selection", "bernoulli", "--max-predictions", "20", "--replace-from", "unigram"),
+        *("--replace-with", "other"),
     )
     assert rows == pipeline.StageRows(["examples"], None, RoleOptions(), 8)
     assert config == MaskingConfig(
@@ -127,6 +128,8 @@ def test_mask_takes_every_option(called):
         unit="word",
         max_ngram=2,
         corrupt_per="token",
+        replace_from="unigram",
+        replace_with="other",
         selection="bernoulli",
         max_predictions=20,
         epochs=4,

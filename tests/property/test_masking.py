@@ -48,9 +48,14 @@ CONFIGS = st.builds(
             "max_ngram": st.integers(1, 6),
             "corrupt_per": st.sampled_from(["unit", "token"]),
             "selection": st.sampled_from(["exact", "bernoulli"]),
+            "replace_with": st.sampled_from(["any", "other"]),
             "max_predictions": st.integers(1, 8),
         },
     ),
+)
+FREQUENCIES = st.one_of(
+    st.none(),
+    st.lists(st.integers(0, 9), min_size=40, max_size=40).map(lambda counts: [*counts[:38], 3, 5]),
 )
 EPOCHS = st.one_of(st.integers(0, 3), st.just(2**24 - 1))
 
@@ -107,9 +112,15 @@ def units_of(pieces, config, example, epoch):
 
 
 @CASES
-@given(rows=ROWS, config=CONFIGS, epoch=EPOCHS)
-def test_masked_rows_and_counts_are_those_of_the_twin(rows, config, epoch):
-    masked, counts = mask(examples_of(rows), config, epoch)
+@given(rows=ROWS, config=CONFIGS, epoch=EPOCHS, frequencies=FREQUENCIES)
+def test_masked_rows_and_counts_are_those_of_the_twin(rows, config, epoch, frequencies):
+    vocabulary, pool, seen = VOCABULARY, VOCABULARY.replacement_pool.tolist(), None
+    if frequencies is not None:
+        vocabulary = VOCABULARY.with_frequencies(np.array(frequencies))
+        pool = [token for token in pool if frequencies[token]]
+        seen = [frequencies[token] for token in pool]
+    counts = MaskingCounts()
+    masked = mask_examples(examples_of(rows), vocabulary, config, epoch, counts)
     thresholds = [
         round(config.mask_replace_prob * 2**32),
         round((config.mask_replace_prob + config.random_replace_prob) * 2**32),
@@ -119,11 +130,11 @@ def test_masked_rows_and_counts_are_those_of_the_twin(rows, config, epoch):
         ids = [token for token, _ in pieces]
         units, is_forced, before = units_of(pieces, config, example, epoch)
         chosen = {t for unit in units for t in unit}
-        pool = VOCABULARY.replacement_pool.tolist()
         if config.corrupt_per == "token":
             units = [[t] for t in chosen]
         corrupted, row_actions = naive.replace_tokens(
-            ids, units, example, pool, config.seed, epoch, MASK, thresholds
+            *(ids, units, example, pool, config.seed, epoch, MASK, thresholds),
+            *(seen, config.replace_with == "other"),
         )
         assert row["input_ids"] == corrupted
         assert row["loss_mask"] == [t in chosen for t in range(len(ids))]

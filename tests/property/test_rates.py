@@ -97,7 +97,7 @@ def masking(request, rows):
     forced, actions = np.zeros(3, np.int64), np.zeros(4, np.int64)
     maskable = np.arange(FIRST_ID + POOL_SIZE + 1) >= FIRST_ID
     pool = np.arange(FIRST_ID + 1, FIRST_ID + 1 + POOL_SIZE, dtype=np.int32)
-    thresholds = np.array([probability_threshold(p) for p in (0.8, 0.9)])
+    thresholds = np.array([*map(probability_threshold, (0.8, 0.9)), 0], np.uint64)
     for epoch in range(EPOCHS):
         key = np.array([12345, epoch], np.uint64)
         choose_units(

@@ -12,7 +12,7 @@ import pytest
 
 from maskprep.config import MaskingConfig
 from maskprep.kernels.masking import FIRST, replace_tokens
-from maskprep.stages.masking import action_thresholds
+from maskprep.stages.masking import MaskingVocabulary, action_thresholds
 from maskprep.stages.selection import TokenRows, select_tokens
 from maskprep.stages.unit_lengths import first_unit_shares, unit_length_shares
 
@@ -216,6 +216,34 @@ def test_what_is_cut_does_not_depend_on_the_place(text):
     rates = (selected != 0).mean(axis=(0, 1))[text[0][0] >= FIRST_ID]
     for bucket in np.array_split(rates, 25):
         assert bucket.mean() == pytest.approx(20 / 252, abs=0.005)
+
+
+def test_unigram_replacements_are_as_frequent_as_the_words_of_the_text():
+    words = re.findall(r"\w+|[^\w\s]", " ".join(text for _, text in sorted(topics.topics.items())))
+    _, ids, counts = np.unique(words, return_inverse=True, return_counts=True)
+    input_ids = ids.astype(np.int32)
+    offsets = np.append(np.arange(0, input_ids.size, 128), input_ids.size)
+    example_ids = np.arange(offsets.size - 1)
+    maskable = np.ones(counts.size, np.bool_)
+    pool = np.arange(counts.size, dtype=np.int32)
+    vocabulary = MaskingVocabulary(-1, maskable, pool).with_frequencies(counts)
+    thresholds = action_thresholds(MaskingConfig(mask_replace_prob=0.0, random_replace_prob=1.0))
+    observed = np.zeros(counts.size, np.int64)
+    for epoch in range(10):
+        corrupted = input_ids.copy()
+        selected = np.full(input_ids.size, FIRST)
+        replace_tokens(
+            *(offsets, example_ids, selected, vocabulary.replacement_pool, vocabulary.cumulative),
+            *(np.array([5, epoch], np.uint64), np.int32(-1), thresholds, corrupted),
+            np.zeros(4, np.int64),
+        )
+        observed += np.bincount(corrupted, minlength=counts.size)
+    expected = observed.sum() * counts / counts.sum()
+    assert observed.sum() >= 1_000_000
+    # Once in the text, ten times in as many draws: each word is a class of its own.
+    assert expected.min() >= 5
+    statistic, critical = chi_square(observed, expected)
+    assert statistic < critical
 
 
 @pytest.mark.parametrize("way", [{"unit": "ngram", "max_ngram": n} for n in (1, 2, 3, 7, 40)])

@@ -15,6 +15,8 @@ from maskprep.errors import ConfigError
         ({"max_ngram": 101}, "--max-ngram is 101; expected 1 to 100 words"),
         ({"selection": "some"}, "--selection is 'some'; expected one of exact, bernoulli"),
         ({"corrupt_per": "word"}, "--corrupt-per is 'word'; expected one of unit, token"),
+        ({"replace_from": "text"}, "--replace-from is 'text'; expected one of uniform, unigram"),
+        ({"replace_with": "same"}, "--replace-with is 'same'; expected one of any, other"),
         ({"max_predictions": 0}, "--max-predictions is 0; expected at least 1"),
         ({"mlm_probability": (0.3, 0.15)}, "--epochs is 1; expected 2 or more"),
         ({"mlm_probability": (0.3, 0.0), "epochs": 2}, "--mlm-probability is 0.0; expected more"),
