@@ -182,6 +182,10 @@ class MaskingConfig:
     """Choose units to a budget for each row, or each by itself."""
     max_predictions: int | None = None
     """Most selected tokens of a row."""
+    never_mask: tuple[str, ...] = ()
+    """Words that are never selected; @FILE: the words of a file, one a line."""
+    always_mask: tuple[str, ...] = ()
+    """Words that are selected in every row and epoch, beyond the rate."""
     epochs: int = 1
     columns: Columns = "loss-mask"
     keep: tuple[str, ...] = ()
@@ -221,6 +225,9 @@ class MaskingConfig:
             self.max_predictions,
             "at least 1",
         )
+        for name, words in (("never_mask", self.never_mask), ("always_mask", self.always_mask)):
+            for word in words:
+                _require(bool(word.strip()), name, word, "a word with visible characters")
         _require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
         _require_choice("columns", self.columns, Columns)
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")

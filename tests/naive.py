@@ -144,6 +144,28 @@ def choose_units(
     return chosen or [units[first]], not chosen
 
 
+def find_listed(input_ids, word_starts, maskable, words):
+    """Return the places of listed words, as ranges of tokens: from the left, the longest first."""
+    found = []
+    t = 0
+    while t < len(input_ids):
+        fitting = [
+            word
+            for word in words
+            if word_starts[t]
+            and tuple(input_ids[t : t + len(word)]) == word
+            and (
+                t + len(word) == len(input_ids)
+                or word_starts[t + len(word)]
+                or not maskable[input_ids[t + len(word)]]
+            )
+        ]
+        if fitting:
+            found.append(range(t, t + max(map(len, fitting))))
+        t += max(map(len, fitting), default=1)
+    return found
+
+
 def cut_units(input_ids, word_starts, example_id, maskable, seed, epoch, thresholds):
     """Return where units of several words begin, a list of bools.
 

@@ -251,6 +251,22 @@ class MaskingOptions:
         int | None,
         _masks(metavar="N", help="Most tokens to predict in a row; what is too much is cut."),
     ] = MaskingConfig.max_predictions
+    never_mask: Annotated[
+        list[str] | None,
+        _masks(
+            metavar="WORD",
+            help="Never predict this word; @FILE: the words of a file, one a line; may be "
+            "repeated.",
+        ),
+    ] = None
+    always_mask: Annotated[
+        list[str] | None,
+        _masks(
+            metavar="WORD",
+            help="Predict this word wherever it stands, beyond the rate; @FILE as above; may be "
+            "repeated.",
+        ),
+    ] = None
     epochs: Annotated[
         int,
         _masks(metavar="N", help="Mask every example this often."),

@@ -14,6 +14,7 @@ from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, replace_tokens
 from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
 from maskprep.schema import IGNORED_LABEL, masked_schema
+from maskprep.stages.listed_words import ListedWords
 from maskprep.stages.selection import TokenRows, select_tokens
 
 
@@ -25,6 +26,7 @@ class MaskingVocabulary:
         mask_id: id of the mask token.
         maskable: bool [vocabulary], false for special tokens and for the unknown token.
         replacement_pool: int32 [ids], ascending: what a random replacement may be.
+        listed: words that are never or always selected.
         cumulative: uint64 [ids - 1], how likely one of the first ids is, times 2^64; empty: all
             are equally likely.
     """
@@ -32,6 +34,7 @@ class MaskingVocabulary:
     mask_id: int
     maskable: NDArray[np.bool_]
     replacement_pool: NDArray[np.int32]
+    listed: ListedWords | None = None
     cumulative: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
 
     def with_frequencies(self, counts: NDArray[np.int64]) -> "MaskingVocabulary":
@@ -68,6 +71,8 @@ class MaskingCounts:
     rows_without_selection: int = 0
     rows_cut: int = 0
     predictions_cut: int = 0
+    never_tokens: int = 0
+    always_tokens: int = 0
 
     def add(
         self,
@@ -80,9 +85,11 @@ class MaskingCounts:
         self.tokens += rows.maskable.size
         self.rows_forced += int(chosen[0])
         self.rows_without_maskable_tokens += int(chosen[1])
-        self.maskable_tokens += int(chosen[2])
+        self.maskable_tokens += int(chosen[2] + chosen[5] + chosen[6])
         self.rows_cut += int(chosen[3])
         self.predictions_cut += int(chosen[4])
+        self.never_tokens += int(chosen[5])
+        self.always_tokens += int(chosen[6])
         self.masked_tokens += int(actions[0])
         self.replaced_tokens += int(actions[1])
         self.kept_tokens += int(actions[2])
@@ -134,15 +141,7 @@ def mask_examples(
     target_ids, offsets = flat_values(batch.column("input_ids"))
     check_ids(batch, vocabulary.maskable.size)
     _check_lengths(batch)
-    word_starts = np.ones(target_ids.size, np.bool_)
-    if config.unit != "token":
-        word_starts, _ = flat_values(batch.column("word_starts"))
-    token_rows = TokenRows(
-        np.take(vocabulary.maskable, target_ids),
-        word_starts,
-        offsets,
-        numpy_array(batch.column("example_id")),
-    )
+    token_rows = _token_rows(batch, vocabulary, config)
     selected, chosen = select_tokens(token_rows, config, epoch)
     input_ids = target_ids.copy()
     actions = np.zeros(4, np.int64)
@@ -161,6 +160,23 @@ def mask_examples(
     counts.add(token_rows, chosen, actions)
     rows = _Rows(input_ids, target_ids, selected != 0, offsets)
     return _lay_out(batch, rows, config, epoch)
+
+
+def _token_rows(
+    batch: pa.RecordBatch, vocabulary: MaskingVocabulary, config: MaskingConfig
+) -> TokenRows:
+    """Return what choosing has to know of a batch."""
+    input_ids, offsets = flat_values(batch.column("input_ids"))
+    maskable = np.take(vocabulary.maskable, input_ids)
+    word_starts, marks = np.ones(input_ids.size, np.bool_), None
+    if config.unit != "token" or vocabulary.listed is not None:
+        word_starts, _ = flat_values(batch.column("word_starts"))
+    if vocabulary.listed is not None:
+        marks = vocabulary.listed.mark(input_ids, maskable, word_starts, offsets)
+    if config.unit == "token":
+        word_starts = np.ones(input_ids.size, np.bool_)
+    example_ids = numpy_array(batch.column("example_id"))
+    return TokenRows(maskable, word_starts, offsets, example_ids, marks)
 
 
 def check_ids(batch: pa.RecordBatch, limit: int) -> None:

@@ -1,6 +1,7 @@
 """What all rows of a data set show together, against the manifest's counts and settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from maskprep.config import MaskingConfig
@@ -103,7 +104,7 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     yield from _differences(manifest, "totals", found)
     counted = (
         *("masked_tokens", "replaced_tokens", "kept_tokens"),
-        *("rows_forced", "rows_cut", "predictions_cut"),
+        *("rows_forced", "rows_cut", "predictions_cut", "never_tokens", "always_tokens"),
     )
     missing = [name for name in counted if name not in said]
     if missing:
@@ -127,9 +128,20 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     if rules.masking.unit != "token":
         unit_tokens = MAX_WORD_TOKENS * unit_length_shares(rules.masking).size
     added = said["rows_forced"] * unit_tokens
+    totals = _without_listed(said, totals)
     # How often frequent tokens replace themselves is not known here.
     replaced = said["replaced_tokens"] if rules.masking.replace_from == "unigram" else None
     yield from masking_rate_faults(totals, rules, added, said["predictions_cut"], replaced)
+
+
+def _without_listed(said: Record, totals: RowTotals) -> RowTotals:
+    """Return totals that expect what the lists of words leave, and all that is always selected.
+
+    Every epoch has the same share of listed tokens.
+    """
+    never, always = said["never_tokens"], said["always_tokens"]
+    left = 1.0 - (never + always) / max(totals.maskable_tokens, 1)
+    return replace(totals, expected_tokens=totals.expected_tokens * left + always)
 
 
 def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
@@ -137,7 +149,8 @@ def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[st
     most = rules.masking.max_predictions
     if most is None and (said["rows_cut"] or said["predictions_cut"]):
         yield "totals count rows that were cut; settings.max_predictions is not set"
-    if most is None and rules.masking.selection == "exact" and totals.rows_without_selection:
+    asks_for_all = rules.masking.selection == "exact" and not rules.masking.never_mask
+    if most is None and asks_for_all and totals.rows_without_selection:
         yield (
             f"{totals.rows_without_selection:,} rows have no selected token; expected one at "
             f"least with settings.selection exact"

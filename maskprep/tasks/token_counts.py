@@ -47,7 +47,7 @@ def counted_vocabulary(
         config: where replacements come from.
         examples: all that are masked; None: they pass by only once.
     """
-    vocabulary = masking_vocabulary(tokenizer)
+    vocabulary = masking_vocabulary(tokenizer, config)
     if config.replace_from == "uniform" or examples is None:
         return vocabulary
     counts = np.zeros(tokenizer.num_ids, np.int64)

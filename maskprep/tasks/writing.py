@@ -18,6 +18,7 @@ from maskprep.storage.shards import regroup, row_group_rows, write_shard
 from maskprep.tasks.destinations import RunFiles
 from maskprep.tasks.plan import Receipt, Run
 from maskprep.tasks.rows import Rows, ShardRows
+from maskprep.tasks.word_lists import listed_words
 
 MAX_SHARD_TOKENS = 2**26
 FEWEST_SHARDS = 16
@@ -68,10 +69,13 @@ class Masking:
     epoch: int
 
 
-def masking_vocabulary(tokenizer: Tokenizer) -> MaskingVocabulary:
+def masking_vocabulary(tokenizer: Tokenizer, config: MaskingConfig) -> MaskingVocabulary:
     """Return what masking has to know of a tokenizer."""
     return MaskingVocabulary(
-        tokenizer.role_id("mask"), tokenizer.maskable, tokenizer.replacement_pool
+        tokenizer.role_id("mask"),
+        tokenizer.maskable,
+        tokenizer.replacement_pool,
+        listed_words(config, tokenizer),
     )
 
 

@@ -118,7 +118,8 @@ def test_mask_takes_every_option(called):
         *("--epochs", "4", "--columns", "labels", "--keep", "word_starts", "--seed", "5"),
         *("--limit", "8", "--compression", "none", "--max-ngram", "2", "--corrupt-per", "token"),
         *("--selection", "bernoulli", "--max-predictions", "20", "--replace-from", "unigram"),
-        *("--replace-with", "other"),
+        *("--replace-with", "other", "--never-mask", "the", "--never-mask", "@a.txt"),
+        *("--always-mask", "cats"),
     )
     assert rows == pipeline.StageRows(["examples"], None, RoleOptions(), 8)
     assert config == MaskingConfig(
@@ -130,6 +131,8 @@ def test_mask_takes_every_option(called):
         corrupt_per="token",
         replace_from="unigram",
         replace_with="other",
+        never_mask=("the", "@a.txt"),
+        always_mask=("cats",),
         selection="bernoulli",
         max_predictions=20,
         epochs=4,

@@ -93,3 +93,63 @@ def test_a_limit_that_cuts_the_rate_is_counted_and_told(folder, tmp_path):
     run("verify", tmp_path / "out")
     enough = run("mask", folder / "examples", "--max-predictions", "20", "-o", tmp_path / "enough")
     assert "hint: --max-predictions" not in enough.output
+
+
+def words_of(folder, tokenizer):
+    """Return each word of the shards as text, and whether it is selected."""
+    ids, starts, chosen = (
+        column(folder, name) for name in ("target_ids", "word_starts", "loss_mask")
+    )
+    firsts = np.flatnonzero(starts)
+    tokens = [tokenizer.token(int(number)) for number in ids]
+    ends = [*firsts[1:].tolist(), len(tokens)]
+    return [
+        ("".join(tokens[i:j]).replace("##", ""), bool(chosen[i]))
+        for i, j in zip(firsts.tolist(), ends, strict=True)
+    ]
+
+
+def test_words_of_lists_are_never_and_always_selected(folder, toy_tokenizer, tmp_path):
+    (tmp_path / "stop.txt").write_text("The\nof\n\n  iterable\n")
+    lists = ("--never-mask", f"@{tmp_path / 'stop.txt'}", "--never-mask", "a")
+    lists += ("--always-mask", "python", "--always-mask", "built-in")
+    made = ("--keep", "word_starts", "--epochs", "2", "--workers", "1")
+    run("mask", folder / "examples", *lists, *made, "-o", tmp_path / "out")
+    words = words_of(tmp_path / "out", load_tokenizer(str(toy_tokenizer)))
+    by_word = {}
+    for word, is_chosen in words:
+        by_word.setdefault(word, []).append(is_chosen)
+    for word in ("the", "of", "a", "iterable"):
+        assert len(by_word[word]) > 100
+        assert not any(by_word[word])
+    assert len(by_word["python"]) > 100
+    assert all(by_word["python"])
+    quoted = [
+        i for i in range(len(words) - 2) if [w for w, _ in words[i : i + 3]] == ["built", "-", "in"]
+    ]
+    assert quoted
+    assert all(words[i + k][1] for i in quoted for k in range(3))
+    manifest = json.loads((tmp_path / "out" / "manifest.json").read_bytes())
+    assert manifest["settings"]["never_mask"] == ["The", "of", "iterable", "a"]
+    totals = manifest["totals"]
+    assert totals["never_tokens"] > 10_000
+    # The rate is that of all other tokens; what is always selected comes on top.
+    rest = totals["maskable_tokens"] - totals["never_tokens"] - totals["always_tokens"]
+    assert totals["selected_tokens"] - totals["always_tokens"] == pytest.approx(
+        0.15 * rest, rel=0.01
+    )
+    run("verify", tmp_path / "out")
+
+
+@pytest.mark.parametrize(
+    ("lists", "message"),
+    [
+        (("--never-mask", "@no-such.txt"), "--never-mask @no-such.txt cannot be read"),
+        (("--always-mask", "\u20ac"), "--always-mask names '\u20ac', which the tokenizer does not"),
+        (("--never-mask", "cat", "--always-mask", "Cat"), "'cat' is named by --never-mask and, as"),
+    ],
+)
+def test_lists_that_cannot_be_are_refused(folder, tmp_path, lists, message):
+    refused = run("mask", folder / "examples", *lists, "-o", tmp_path / "out", code=2)
+    assert message in " ".join(refused.stderr.split())
+    assert not (tmp_path / "out" / "manifest.json").exists()

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from maskprep.config import MaskingConfig
 from maskprep.schema import EXAMPLES
+from maskprep.stages.listed_words import list_words
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
 from maskprep.stages.unit_lengths import length_thresholds, unit_length_shares
 
@@ -259,3 +260,57 @@ def test_all_forms_of_the_targets_say_the_same(rows, config):
         assert keras["padding_mask"] == [True] * len(labels)
         assert keras["token_ids"] == positioned["input_ids"] == plain["input_ids"]
         assert labelled["input_ids"] == plain["input_ids"]
+
+
+WORDS = st.lists(st.integers(7, 10), min_size=1, max_size=3).map(tuple)
+SMALL_ROWS = st.lists(
+    st.tuples(
+        st.integers(0, 2**63 - 1),
+        st.lists(
+            st.tuples(st.one_of(st.integers(7, 10), st.sampled_from([UNK, SEP])), st.booleans()),
+            max_size=24,
+        ),
+    ),
+    max_size=8,
+)
+
+
+@CASES
+@given(rows=SMALL_ROWS, config=CONFIGS, never=st.sets(WORDS), always=st.sets(WORDS))
+def test_listed_words_are_never_and_always_selected(rows, config, never, always):
+    """The rest is masked as if listed words were special tokens."""
+    config = replace(config, max_predictions=None)
+    always -= never
+    vocabulary = replace(VOCABULARY, listed=list_words(never, always, 40))
+    counts = MaskingCounts()
+    masked = mask_examples(examples_of(rows), vocabulary, config, 0, counts)
+    found = {True: 0, False: 0}
+    others = []
+    for _, (example, pieces) in zip(masked.to_pylist(), rows, strict=True):
+        ids, starts = [token for token, _ in pieces], [begins for _, begins in pieces]
+        listed = naive.find_listed(ids, starts, VOCABULARY.maskable, {*never, *always})
+        others.append((example, list(pieces)))
+        for place in listed:
+            found[tuple(ids[t] for t in place) in never] += len(place)
+            for t in place:
+                others[-1][1][t] = (SEP, True)
+    assert (counts.never_tokens, counts.always_tokens) == (found[True], found[False])
+    unlisted, _ = mask(examples_of(others), config)
+    for row, rest, (_, pieces), (_, left) in zip(
+        masked.to_pylist(), unlisted.to_pylist(), rows, others, strict=True
+    ):
+        ids, starts = [token for token, _ in pieces], [begins for _, begins in pieces]
+        expected = list(rest["loss_mask"])
+        for place in naive.find_listed(ids, starts, VOCABULARY.maskable, {*never, *always}):
+            word = tuple(ids[t] for t in place)
+            for t in place:
+                expected[t] = word in always
+            if config.corrupt_per == "unit":
+                assert len({row["input_ids"][t] == MASK for t in place}) == 1
+        assert row["loss_mask"] == expected
+        assert row["target_ids"] == ids
+        for t, (token, _) in enumerate(left):
+            if token != SEP:
+                assert row["input_ids"][t] == rest["input_ids"][t]
+    maskable = [bool(VOCABULARY.maskable[token]) for _, pieces in rows for token, _ in pieces]
+    assert counts.maskable_tokens == sum(maskable)

@@ -17,6 +17,7 @@ from maskprep.errors import ConfigError
         ({"corrupt_per": "word"}, "--corrupt-per is 'word'; expected one of unit, token"),
         ({"replace_from": "text"}, "--replace-from is 'text'; expected one of uniform, unigram"),
         ({"replace_with": "same"}, "--replace-with is 'same'; expected one of any, other"),
+        ({"never_mask": ("the", " ")}, "--never-mask is ' '; expected a word with visible"),
         ({"max_predictions": 0}, "--max-predictions is 0; expected at least 1"),
         ({"mlm_probability": (0.3, 0.15)}, "--epochs is 1; expected 2 or more"),
         ({"mlm_probability": (0.3, 0.0), "epochs": 2}, "--mlm-probability is 0.0; expected more"),
