@@ -17,9 +17,6 @@ REST = np.uint8(2)
 
 _SHIFT = np.uint64(32)
 _ACCEPT_SLOT = np.uint64(0x80000000)
-_ATTEMPT_SLOTS = np.uint64(2**20)
-"""No row is longer, so that the slots of further attempts lie apart."""
-_MOST_ATTEMPTS = 1000
 
 
 @device
@@ -190,7 +187,7 @@ def choose_units(
 
 
 @device
-def _pick(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def pick_replacement(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return a place in the pool for 64 random bits: each alike, or by cumulative shares."""
     if cumulative.size == 0:
         return np.int64(below(high, low, np.uint64(pool.size)))
@@ -204,19 +201,6 @@ def _pick(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa:
         else:
             first = middle + 1
     return first
-
-
-@device
-def _pick_other(key, item, slot, original, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Draw again until the place in the pool is not that of `original`."""
-    place = np.int64(0)
-    for attempt in range(1, _MOST_ATTEMPTS):
-        again = slot + np.uint64(attempt) * _ATTEMPT_SLOTS
-        _, _, w2, w3 = draw(key[0], CORRUPT, key[1], item, again)
-        place = _pick(w2, w3, pool, cumulative)
-        if pool[place] != original:
-            return place
-    return (place + 1) % pool.size
 
 
 @kernel(
@@ -247,7 +231,8 @@ def replace_tokens(
         key: uint64 [2], seed and epoch.
         mask_id: id of the mask token.
         thresholds: uint64 [3], probability of masking, and of masking or replacing, times 2^32;
-            not 0: no token is replaced by itself.
+            not 0: a token that would be replaced by itself is left to `replace_again`, inverted
+            (~id).
         corrupted: int32 [tokens], the tokens as they are; changed in place.
         counts: int64 [4], tokens masked, replaced, kept, and rows without a selected token; added
             to.
@@ -276,8 +261,6 @@ def replace_tokens(
             if action == 0:
                 corrupted[t] = mask_id
             elif action == 1:
-                place = _pick(words[2, i], words[3, i], pool, cumulative)
-                if thresholds[2] != 0 and pool[place] == corrupted[t]:
-                    item = np.uint64(example_ids[e])
-                    place = _pick_other(key, item, slots[i], corrupted[t], pool, cumulative)
-                corrupted[t] = pool[place]
+                place = pick_replacement(words[2, i], words[3, i], pool, cumulative)
+                is_repeated = thresholds[2] != 0 and pool[place] == corrupted[t]
+                corrupted[t] = ~corrupted[t] if is_repeated else pool[place]

@@ -217,7 +217,10 @@ def choose_each_unit(
             first = np.int64(w1 & _ONE)
         draw_slots(key[0], SELECT, key[1], item, slots, (num_units + 3) // 4, words)
         for u in range(first, num_units, step):
-            if words[u & 3, u >> 2] < threshold:
+            is_chosen = words[u & 3, u >> 2] < threshold
+            # Single tokens take no branch that depends on chance.
+            selected[firsts[u]] = FIRST * np.uint8(is_chosen)
+            if ranks[u + 1] - ranks[u] > 1 and is_chosen:
                 select_unit(firsts, ranks, u, selected)
 
 

@@ -1,21 +1,22 @@
 """EXAMPLES -> MASKED: choose tokens, corrupt them, and lay out what a trainer reads."""
 
 import itertools
-from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.config import Columns, MaskingConfig
+from maskprep.config import MaskingConfig
 from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, replace_tokens
-from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
-from maskprep.schema import IGNORED_LABEL, masked_schema
+from maskprep.kernels.replacement import replace_again
+from maskprep.list_columns import arrow_array, flat_values, numpy_array
+from maskprep.schema import masked_schema
 from maskprep.stages.listed_words import ListedWords
 from maskprep.stages.selection import TokenRows, select_tokens
+from maskprep.stages.targets import TARGET_COLUMNS, MaskedRows
 
 
 @dataclass(frozen=True)
@@ -97,23 +98,6 @@ class MaskingCounts:
         self.rows_without_selection += int(actions[3] - chosen[1])
 
 
-@dataclass(frozen=True)
-class _Rows:
-    """Flat arrays of one masked batch; `selected` bool, the rest as in the schema."""
-
-    input_ids: NDArray[np.int32]
-    target_ids: NDArray[np.int32]
-    selected: NDArray[np.bool_]
-    offsets: NDArray[np.int64]
-
-    def selected_positions(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return positions int32 [selected tokens] within their rows, and offsets per row."""
-        tokens = np.flatnonzero(self.selected)
-        offsets = np.searchsorted(tokens, self.offsets).astype(np.int64)
-        begin = np.repeat(self.offsets[:-1], np.diff(offsets))
-        return (tokens - begin).astype(np.int32), offsets
-
-
 def mask_examples(
     batch: pa.RecordBatch,
     vocabulary: MaskingVocabulary,
@@ -144,22 +128,45 @@ def mask_examples(
     token_rows = _token_rows(batch, vocabulary, config)
     selected, chosen = select_tokens(token_rows, config, epoch)
     input_ids = target_ids.copy()
+    actions = _corrupt(input_ids, selected, token_rows, vocabulary, config, epoch)
+    counts.add(token_rows, chosen, actions)
+    rows = MaskedRows(input_ids, target_ids, selected != 0, offsets)
+    return _lay_out(batch, rows, config, epoch)
+
+
+def _corrupt(
+    input_ids: NDArray[np.int32],
+    selected: NDArray[np.uint8],
+    rows: TokenRows,
+    vocabulary: MaskingVocabulary,
+    config: MaskingConfig,
+    epoch: int,
+) -> NDArray[np.int64]:
+    """Change the selected tokens in place; return the counts of `replace_tokens`."""
     actions = np.zeros(4, np.int64)
+    key = np.array([config.seed, epoch], np.uint64)
     replace_tokens(
-        offsets,
-        token_rows.example_ids,
+        rows.offsets,
+        rows.example_ids,
         selected if config.corrupt_per == "unit" else np.minimum(selected, FIRST),
         vocabulary.replacement_pool,
         vocabulary.cumulative,
-        np.array([config.seed, epoch], np.uint64),
+        key,
         np.int32(vocabulary.mask_id),
         action_thresholds(config),
         input_ids,
         actions,
     )
-    counts.add(token_rows, chosen, actions)
-    rows = _Rows(input_ids, target_ids, selected != 0, offsets)
-    return _lay_out(batch, rows, config, epoch)
+    if config.replace_with == "other":
+        replace_again(
+            rows.offsets,
+            rows.example_ids,
+            vocabulary.replacement_pool,
+            vocabulary.cumulative,
+            key,
+            input_ids,
+        )
+    return actions
 
 
 def _token_rows(
@@ -228,64 +235,17 @@ def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
 
 
 def _lay_out(
-    batch: pa.RecordBatch, rows: _Rows, config: MaskingConfig, epoch: int
+    batch: pa.RecordBatch, rows: MaskedRows, config: MaskingConfig, epoch: int
 ) -> pa.RecordBatch:
     schema = masked_schema(config.columns, config.keep)
     made: dict[str, pa.Array] = {
-        **_TARGET_COLUMNS[config.columns](rows, batch.column("token_type_ids")),
+        **TARGET_COLUMNS[config.columns](rows, batch.column("token_type_ids")),
         "epoch": arrow_array(np.full(batch.num_rows, epoch, np.int32)),
     }
     return pa.record_batch(
         [made[name] if name in made else batch.column(name) for name in schema.names],
         schema=schema,
     )
-
-
-def _loss_mask_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "target_ids": list_column(rows.target_ids, rows.offsets),
-        "loss_mask": list_column(rows.selected, rows.offsets),
-    }
-
-
-def _label_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
-    labels = np.full(rows.target_ids.size, IGNORED_LABEL, np.int64)
-    tokens = np.flatnonzero(rows.selected)
-    labels[tokens] = rows.target_ids[tokens]
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "labels": list_column(labels, rows.offsets),
-    }
-
-
-def _position_columns(rows: _Rows, _types: pa.ListArray) -> dict[str, pa.Array]:
-    positions, offsets = rows.selected_positions()
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "masked_lm_positions": list_column(positions, offsets),
-        "masked_lm_ids": list_column(rows.target_ids[rows.selected], offsets),
-    }
-
-
-def _keras_columns(rows: _Rows, types: pa.ListArray) -> dict[str, pa.Array]:
-    positions, offsets = rows.selected_positions()
-    return {
-        "token_ids": list_column(rows.input_ids, rows.offsets),
-        "segment_ids": types,
-        "padding_mask": list_column(np.ones(rows.input_ids.size, np.bool_), rows.offsets),
-        "mask_positions": list_column(positions, offsets),
-        "mask_ids": list_column(rows.target_ids[rows.selected], offsets),
-        "mask_weights": list_column(np.ones(positions.size, np.float32), offsets),
-    }
-
-
-_TARGET_COLUMNS: dict[Columns, Callable[[_Rows, pa.ListArray], dict[str, pa.Array]]] = {
-    "loss-mask": _loss_mask_columns,
-    "labels": _label_columns,
-    "positions": _position_columns,
-    "keras": _keras_columns,
-}
 
 
 def check_kept_columns(config: MaskingConfig, available: pa.Schema) -> None:

@@ -5,6 +5,7 @@ import pytest
 
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, REST, choose_units, replace_tokens
+from maskprep.kernels.replacement import replace_again
 
 CLS, SEP, MASK, UNK = 2, 3, 4, 1
 VOCABULARY = 50
@@ -49,6 +50,15 @@ def replace(tokens, selected, thresholds, seed=0, pool=POOL, cumulative=(), othe
         corrupted,
         counts,
     )
+    if other:
+        replace_again(
+            np.array([0, tokens.size], np.int64),
+            np.zeros(1, np.int64),
+            pool,
+            np.array(cumulative, np.uint64),
+            np.array([seed, 0], np.uint64),
+            corrupted,
+        )
     return corrupted, counts[:3].tolist()
 
 
