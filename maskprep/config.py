@@ -19,7 +19,11 @@ Encode = Literal["line", "document"]
 SpecialTokensInText = Literal["split", "error", "parse"]
 EncoderChoice = Literal["auto", "fast", "reference"]
 Model = Literal["wordpiece", "bpe", "unigram"]
-Unit = Literal["token", "word"]
+Unit = Literal["token", "word", "ngram", "span"]
+Selection = Literal["exact", "bernoulli"]
+CorruptPer = Literal["unit", "token"]
+ReplaceFrom = Literal["uniform", "unigram"]
+ReplaceWith = Literal["any", "other"]
 Objective = Literal["nsp", "sop"]
 SWAPPED_SHARE = 0.5
 """Of the pairs for sentence-order prediction (Lan et al. 2020, ALBERT, section 3.1)."""
@@ -29,6 +33,9 @@ Compression = Literal["zstd", "snappy", "lz4", "none"]
 
 SEED_LIMIT = 2**64
 MAX_SHARDS = 100_000
+LONGEST_NGRAM = 100
+MOST_APART = 0.5
+"""Most of what can be chosen if no two chosen units touch: every second one."""
 
 
 def _option(field: str) -> str:
@@ -204,10 +211,27 @@ class PackingConfig:
 class MaskingConfig:
     """Which tokens are predicted, and what the model sees in their place."""
 
-    mlm_probability: float = 0.15
+    mlm_probability: float | tuple[float, float] = 0.15
+    """Share of tokens to predict, or that of the first and of the last epoch, linear between."""
     mask_replace_prob: float = 0.8
     random_replace_prob: float = 0.1
     unit: Unit = "token"
+    max_ngram: int = 3
+    """Most words of a unit of `ngram`."""
+    corrupt_per: CorruptPer = "unit"
+    """What is masked, replaced or kept by one draw."""
+    replace_from: ReplaceFrom = "uniform"
+    """Random tokens: all alike, or as frequent as in the examples that are masked."""
+    replace_with: ReplaceWith = "any"
+    """Random tokens: any, or never the one that is replaced."""
+    selection: Selection = "exact"
+    """Choose units to a budget for each row, or each by itself."""
+    max_predictions: int | None = None
+    """Most selected tokens of a row."""
+    never_mask: tuple[str, ...] = ()
+    """Words that are never selected; @FILE: the words of a file, one a line."""
+    always_mask: tuple[str, ...] = ()
+    """Words that are selected in every row and epoch, beyond the rate."""
     epochs: int = 1
     columns: Columns = "loss-mask"
     keep: tuple[str, ...] = ()
@@ -220,8 +244,7 @@ class MaskingConfig:
         Raises:
             ConfigError: a field has a value it cannot have.
         """
-        _require_probability("mlm_probability", self.mlm_probability)
-        _require(self.mlm_probability > 0.0, "mlm_probability", self.mlm_probability, "more than 0")
+        self._check_rate()
         _require_probability("mask_replace_prob", self.mask_replace_prob)
         _require_probability("random_replace_prob", self.random_replace_prob)
         _require(
@@ -232,9 +255,68 @@ class MaskingConfig:
             f"{self.mask_replace_prob:g} leaves",
         )
         _require_choice("unit", self.unit, Unit)
+        _require(
+            1 <= self.max_ngram <= LONGEST_NGRAM,
+            "max_ngram",
+            self.max_ngram,
+            f"1 to {LONGEST_NGRAM} words",
+        )
+        _require_choice("corrupt_per", self.corrupt_per, CorruptPer)
+        _require_choice("replace_from", self.replace_from, ReplaceFrom)
+        _require_choice("replace_with", self.replace_with, ReplaceWith)
+        _require_choice("selection", self.selection, Selection)
+        _require(
+            self.max_predictions is None or self.max_predictions >= 1,
+            "max_predictions",
+            self.max_predictions,
+            "at least 1",
+        )
+        for name, words in (("never_mask", self.never_mask), ("always_mask", self.always_mask)):
+            for word in words:
+                _require(bool(word.strip()), name, word, "a word with visible characters")
         _require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
         _require_choice("columns", self.columns, Columns)
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+
+    def _check_rate(self) -> None:
+        ends = self.mlm_probability
+        if isinstance(ends, tuple):
+            _require(len(ends) == 2, "mlm_probability", ends, "one share, or two: 0.30:0.15")  # noqa: PLR2004
+        for rate in self.mlm_probability_ends:
+            _require_probability("mlm_probability", rate)
+            _require(rate > 0.0, "mlm_probability", rate, "more than 0")
+            _require(
+                not self.units_apart or rate <= MOST_APART,
+                "mlm_probability",
+                rate,
+                f"at most {MOST_APART} with --unit {self.unit}, whose units do not touch",
+            )
+        first, last = self.mlm_probability_ends
+        _require(
+            first == last or self.epochs > 1,
+            "epochs",
+            self.epochs,
+            f"2 or more, for --mlm-probability {first:g}:{last:g} goes from the first to the last",
+        )
+
+    @property
+    def mlm_probability_ends(self) -> tuple[float, float]:
+        """Share of tokens to predict in the first and in the last epoch."""
+        if isinstance(self.mlm_probability, tuple):
+            return self.mlm_probability
+        return self.mlm_probability, self.mlm_probability
+
+    def epoch_mlm_probability(self, epoch: int) -> float:
+        """Return the share of tokens to predict in an epoch."""
+        first, last = self.mlm_probability_ends
+        if first == last:
+            return first
+        return first + (last - first) * min(epoch / (self.epochs - 1), 1.0)
+
+    @property
+    def units_apart(self) -> bool:
+        """Whether no two chosen units touch: units of several words, which would run together."""
+        return self.unit in ("ngram", "span")
 
 
 @dataclass(frozen=True)

@@ -48,6 +48,7 @@ from maskprep.tasks.running import (
 from maskprep.tasks.tokenization import find_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
+from maskprep.tasks.word_lists import listed_words, with_words_of_files
 from maskprep.tasks.writing import require_maskable
 
 
@@ -140,6 +141,8 @@ def mask_dataset(
     source = open_stage_input(request)
     check_kept_columns(config, source.schema)
     require_maskable(source.tokenizer)
+    config = with_words_of_files(config)
+    listed_words(config, source.tokenizer)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
     fingerprint = source.tokenizer.fingerprint
@@ -188,6 +191,9 @@ def prepare_corpus(
     """
     examples = recipe.examples
     check_kept_columns(recipe.masking, examples_schema(kind_made(examples)))
+    recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
+    if tokenizer is not None:
+        listed_words(recipe.masking, tokenizer)
     spare_inputs(inputs, output)
     record = tokenization_record(recipe.corpus, recipe.tokenization)
     record = next_record(record, stage_of(examples), examples, None)

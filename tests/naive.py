@@ -155,7 +155,9 @@ def list_units(input_ids, unit_starts, maskable):
     return units
 
 
-def choose_units(input_ids, unit_starts, example_id, maskable, seed, epoch, probability):
+def choose_units(
+    input_ids, unit_starts, example_id, maskable, seed, epoch, probability, opposed=False
+):
     """Return the chosen units of a row, and whether the row was forced to have one.
 
     The units' tokens are laid on a circle, units in random order, and a window of `budget` tokens
@@ -183,6 +185,8 @@ def choose_units(input_ids, unit_starts, example_id, maskable, seed, epoch, prob
     circle = ahead + [t for u in order[1:] for t in units[u]] + behind
     window = set(circle[:budget])
     words = draw(seed, SELECT, epoch, example_id, 2**31)
+    if opposed:
+        words = [*words[:2], *(word ^ 0xFFFFFFFF for word in words[:2])]
     chosen = []
     for u in order:
         covered = len(window.intersection(units[u]))
@@ -191,7 +195,110 @@ def choose_units(input_ids, unit_starts, example_id, maskable, seed, epoch, prob
     return chosen or [units[first]], not chosen
 
 
-def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thresholds):
+def find_listed(input_ids, word_starts, maskable, words):
+    """Return the places of listed words, as ranges of tokens: from the left, the longest first."""
+    found = []
+    t = 0
+    while t < len(input_ids):
+        fitting = [
+            word
+            for word in words
+            if word_starts[t]
+            and tuple(input_ids[t : t + len(word)]) == word
+            and (
+                t + len(word) == len(input_ids)
+                or word_starts[t + len(word)]
+                or not maskable[input_ids[t + len(word)]]
+            )
+        ]
+        if fitting:
+            found.append(range(t, t + max(map(len, fitting))))
+        t += max(map(len, fitting), default=1)
+    return found
+
+
+def cut_units(input_ids, word_starts, example_id, maskable, seed, epoch, thresholds):
+    """Return where units of several words begin, a list of bools.
+
+    thresholds[r] are the cumulative ones where r + 1 words remain up to the next separator.
+    """
+    starts = [False] * len(input_ids)
+    stretches = []
+    for word in list_units(input_ids, word_starts, maskable):
+        if stretches and stretches[-1][-1][-1] + 1 == word[0]:
+            stretches[-1].append(word)
+        else:
+            stretches.append([word])
+    number = 0
+    for stretch in stretches:
+        u = 0
+        while u < len(stretch):
+            row = thresholds[min(len(stretch) - u, len(thresholds)) - 1]
+            coin = draw(seed, SELECT, epoch, example_id, 2**29 + number // 4)[number % 4]
+            number += 1
+            length = next(n + 1 for n, threshold in enumerate(row) if coin < threshold)
+            starts[stretch[u][0]] = True
+            u += length
+    return starts
+
+
+def choose_units_apart(input_ids, unit_starts, example_id, maskable, seed, epoch, probability):
+    """Return chosen units that do not touch, and whether the row was forced to have one.
+
+    Every second unit takes part: the others are made special, and the twin above does the rest.
+    """
+    units = list_units(input_ids, unit_starts, maskable)
+    if not units:
+        return [], False
+    coin = draw(seed, SELECT, epoch, example_id, 0)[1] & 1
+    taken = {t for unit in units[coin::2] for t in unit}
+    row = [int(t in taken) for t in range(len(input_ids))]
+    chosen, is_forced = choose_units(
+        row, unit_starts, example_id, [False, True], seed, epoch, 2 * probability, True
+    )
+    if is_forced or not chosen:
+        return [
+            units[below(*draw(seed, SELECT, epoch, example_id, 2**31 + 1)[:2], len(units))]
+        ], True
+    return chosen, False
+
+
+def choose_each_unit(input_ids, unit_starts, example_id, maskable, seed, epoch, settings):
+    """Return the units that are chosen one by one; settings are probability and apart."""
+    probability, apart = settings
+    coin = draw(seed, SELECT, epoch, example_id, 0)[1] & 1
+    chosen = []
+    for u, unit in enumerate(list_units(input_ids, unit_starts, maskable)):
+        word = draw(seed, SELECT, epoch, example_id, 1 + u // 4)[u % 4]
+        if word < probability * (1 + apart) and not (apart and u % 2 != coin):
+            chosen.append(unit)
+    return chosen
+
+
+def cut_selection(units, example_id, seed, epoch, max_predictions):
+    """Return the units that are left, in any order, when random ones are taken back."""
+    left = sorted(units)
+    slot = 2**30
+    while sum(map(len, left)) > max_predictions:
+        pick = below(*draw(seed, SELECT, epoch, example_id, slot)[:2], len(left))
+        left[pick] = left[-1]
+        left.pop()
+        slot += 1
+    return left
+
+
+def replace_tokens(
+    input_ids,
+    units,
+    example_id,
+    pool,
+    seed,
+    epoch,
+    mask_id,
+    thresholds,
+    frequencies=None,
+    other=False,
+):
     """Return the corrupted row, and how many tokens were masked, replaced, kept."""
     corrupted = list(input_ids)
     counts = [0, 0, 0]
@@ -200,12 +307,27 @@ def replace_tokens(input_ids, units, example_id, pool, seed, epoch, mask_id, thr
         action = sum(coin >= threshold for threshold in thresholds)
         counts[action] += len(unit)
         for t in unit:
-            _, _, *bits = draw(seed, CORRUPT, epoch, example_id, t)
             if action == 0:
                 corrupted[t] = mask_id
             elif action == 1:
-                corrupted[t] = pool[below(*bits, len(pool))]
+                attempt = 0
+                while True:
+                    slot = t + attempt * 2**20
+                    bits = draw(seed, CORRUPT, epoch, example_id, slot)[2:]
+                    corrupted[t] = pool[pick_replacement(*bits, len(pool), frequencies)]
+                    attempt += 1
+                    if corrupted[t] != input_ids[t] or not other:
+                        break
     return corrupted, counts
+
+
+def pick_replacement(high, low, size, frequencies):
+    """Return a place in the pool: each alike, or by frequencies."""
+    if frequencies is None:
+        return below(high, low, size)
+    bits = high << 32 | low
+    sums = list(itertools.accumulate(frequencies))
+    return next(i for i, total in enumerate(sums) if bits < (total << 64) // sums[-1])
 
 
 # Pairing. A token is (id, whether a word begins there); a sentence is a list of tokens.

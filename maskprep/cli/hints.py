@@ -23,6 +23,8 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
         paired = lineage.get("pair", settings)
         if entry["stage"] == "pair" and paired.get("objective") != "sop":
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
+        if entry["stage"] == "mask":
+            yield from _about_predictions(entry, settings.get("max_predictions"))
 
 
 def _about_documents(entry: Mapping[str, Any], documents: str) -> Iterator[str]:
@@ -74,4 +76,16 @@ def _about_pairs(entry: Mapping[str, Any], asked: float) -> Iterator[str]:
         yield (
             "no pair has a random B: that takes sentences of another document. --documents says "
             "what a document is."
+        )
+
+
+def _about_predictions(entry: Mapping[str, Any], most: int | None) -> Iterator[str]:
+    cut = entry.get("changed", {}).get("predictions_cut", 0)
+    if cut:
+        totals = entry["totals"]
+        asked = (totals["selected_tokens"] + cut) / max(totals["maskable_tokens"], 1)
+        yield (
+            f"--max-predictions {most} cut {totals['rows_cut']:,} of {totals['rows']:,} rows: "
+            f"{entry['rates']['selected']:.1%} of the tokens are predicted instead of {asked:.1%}. "
+            f"Raise it to get the rate that was asked for."
         )

@@ -33,7 +33,7 @@ def mask_command(
     report: ReportOptions,
     dry_run: DryRun = False,
 ) -> None:
-    """Choose tokens or whole words to predict, and write input, target and loss mask."""
+    """Choose tokens, words or spans to predict, and write input, target and loss mask."""
     names = input_names(inputs)
     target = open_output(output, dry_run=dry_run)
     config = settings_from(MaskingConfig, masking, seed=seed)

@@ -175,10 +175,16 @@ def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any type hint
     if origin is types.UnionType:
         return any(_fits(value, one) for one in get_args(hint) if one is not type(None))
     if origin is tuple:
-        return isinstance(value, list) and all(isinstance(one, str) for one in value)
+        return isinstance(value, list) and _all_fit(value, get_args(hint))
     if hint is float:
         return isinstance(value, int | float) and not isinstance(value, bool)
     return type(value) is hint
+
+
+def _all_fit(values: list[object], kinds: tuple[Any, ...]) -> bool:
+    if kinds[-1] is ...:
+        return all(_fits(one, kinds[0]) for one in values)
+    return len(values) == len(kinds) and all(map(_fits, values, kinds))
 
 
 def _type_name(hint: Any) -> str:  # noqa: ANN401 - any type hint
@@ -188,7 +194,7 @@ def _type_name(hint: Any) -> str:  # noqa: ANN401 - any type hint
     if origin is types.UnionType:
         return " or ".join(_type_name(one) for one in get_args(hint) if one is not type(None))
     if origin is tuple:
-        return "a list of strings"
+        return "a list of strings" if get_args(hint)[-1] is ... else "a list of two numbers"
     names = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
     return names[hint]
 

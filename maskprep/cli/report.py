@@ -48,6 +48,8 @@ CHANGED_MEANINGS = {
     "documents_split": "documents cut to fit a row",
     "random_tokens_trimmed": "tokens of random segments not used",
     "rows_forced": "short rows given one prediction all the same",
+    "rows_cut": "rows with more predictions than --max-predictions",
+    "predictions_cut": "predictions cut from them",
 }
 
 

@@ -6,7 +6,7 @@ Groups are dataclasses whose fields have the names of the settings they fill
 
 from dataclasses import dataclass
 from functools import partial
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,6 +15,7 @@ from maskprep.config import (
     Boundaries,
     Columns,
     CorpusConfig,
+    CorruptPer,
     Documents,
     Encode,
     Format,
@@ -25,6 +26,9 @@ from maskprep.config import (
     OnInvalid,
     PackingConfig,
     PairingConfig,
+    ReplaceFrom,
+    ReplaceWith,
+    Selection,
     Sentences,
     SpecialTokensInText,
     TokenizationConfig,
@@ -38,6 +42,25 @@ _tokenizer = partial(typer.Option, rich_help_panel="Tokenizer")
 _pairs = partial(typer.Option, rich_help_panel="Pairs")
 _sequences = partial(typer.Option, rich_help_panel="Sequences")
 _masks = partial(typer.Option, rich_help_panel="Masks")
+
+
+def parse_rate(text: str | float) -> float | tuple[float, float]:
+    """Read a share of tokens, or the shares of the first and the last epoch: 0.15, 0.30:0.15.
+
+    Raises:
+        BadParameter: it is neither.
+    """
+    if not isinstance(text, str):
+        return text
+    try:
+        ends = tuple(float(one) for one in text.split(":"))
+    except ValueError:
+        ends = ()
+    if len(ends) == 1:
+        return ends[0]
+    if len(ends) == 2:  # noqa: PLR2004 - the two ends
+        return ends
+    raise typer.BadParameter(f"{text!r} is no share; expected one like 0.15, or 0.30:0.15.")
 
 
 @dataclass(frozen=True)
@@ -227,9 +250,14 @@ class BoundaryOptions:
 class MaskingOptions:
     """Which tokens are predicted, and what the model sees in their place."""
 
-    mlm_probability: Annotated[float, _masks(metavar="P", help="Share of tokens to predict.")] = (
-        MaskingConfig.mlm_probability
-    )
+    mlm_probability: Annotated[
+        Any,
+        _masks(
+            metavar="P[:Q]",
+            parser=parse_rate,
+            help="Share of tokens to predict; 0.30:0.15 goes from the first epoch to the last.",
+        ),
+    ] = MaskingConfig.mlm_probability
     mask_replace_prob: Annotated[
         float,
         _masks(metavar="P", help="Share of these that are masked."),
@@ -238,7 +266,52 @@ class MaskingOptions:
         float,
         _masks(metavar="P", help="Share of these that become a random token; the rest is kept."),
     ] = MaskingConfig.random_replace_prob
-    unit: Annotated[Unit, _masks(help="Choose tokens or whole words.")] = MaskingConfig.unit
+    unit: Annotated[
+        Unit,
+        _masks(
+            help="Choose tokens, whole words, n-grams of words (ALBERT) or spans of 1 to 10 words "
+            "(SpanBERT)."
+        ),
+    ] = MaskingConfig.unit
+    max_ngram: Annotated[
+        int, _masks(metavar="N", help="Most words of an n-gram; n words are 1/n as likely as 1.")
+    ] = MaskingConfig.max_ngram
+    corrupt_per: Annotated[
+        CorruptPer,
+        _masks(help="Mask, replace or keep a unit as a whole, or each of its tokens by itself."),
+    ] = MaskingConfig.corrupt_per
+    replace_from: Annotated[
+        ReplaceFrom,
+        _masks(help="Random tokens: all alike, or as frequent as in the examples."),
+    ] = MaskingConfig.replace_from
+    replace_with: Annotated[
+        ReplaceWith,
+        _masks(help="Random tokens: any, or never the one that is replaced."),
+    ] = MaskingConfig.replace_with
+    selection: Annotated[
+        Selection,
+        _masks(help="Fill a budget for each row, or choose each unit by itself."),
+    ] = MaskingConfig.selection
+    max_predictions: Annotated[
+        int | None,
+        _masks(metavar="N", help="Most tokens to predict in a row; what is too much is cut."),
+    ] = MaskingConfig.max_predictions
+    never_mask: Annotated[
+        list[str] | None,
+        _masks(
+            metavar="WORD",
+            help="Never predict this word; @FILE: the words of a file, one a line; may be "
+            "repeated.",
+        ),
+    ] = None
+    always_mask: Annotated[
+        list[str] | None,
+        _masks(
+            metavar="WORD",
+            help="Predict this word wherever it stands, beyond the rate; @FILE as above; may be "
+            "repeated.",
+        ),
+    ] = None
     epochs: Annotated[
         int,
         _masks(metavar="N", help="Mask every example this often."),

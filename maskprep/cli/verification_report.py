@@ -121,7 +121,7 @@ def _rates(found: "Verification", totals: "RowTotals") -> Iterator[Line]:
     if manifest["stage"] == "mask":
         mask = manifest["settings"]
         share = totals.selected_tokens / max(totals.maskable_tokens, 1)
-        asked = mask["mlm_probability"]
+        asked = totals.expected_tokens / max(totals.maskable_tokens, 1)
         yield "selected", f"{share:.2%} of the tokens that may be (asked for {asked:.2%})"
         masked, replaced = mask["mask_replace_prob"], mask["random_replace_prob"]
         actions = {

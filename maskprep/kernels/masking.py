@@ -1,6 +1,7 @@
 """Choosing tokens for prediction and corrupting them: flat arrays, one row after the other.
 
-A unit is what is chosen or left as a whole: a token, or all tokens of a word.
+A unit is what is chosen or left as a whole: a token, all tokens of a word, or of several words
+(`maskprep.kernels.spans`).
 `selected` holds 0 for tokens that are not chosen, FIRST for the first token of a chosen unit and
 REST for its further tokens.
 """
@@ -19,7 +20,8 @@ _ACCEPT_SLOT = np.uint64(0x80000000)
 
 
 @device
-def _longest_row(offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def longest_row(offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return how many tokens the longest row has, at least 1."""
     longest = np.int64(1)
     for e in range(offsets.size - 1):
         longest = max(longest, offsets[e + 1] - offsets[e])
@@ -27,7 +29,7 @@ def _longest_row(offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN2
 
 
 @device
-def _find_units(input_ids, unit_starts, start, stop, maskable, firsts, ranks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def find_units(maskable, unit_starts, start, stop, firsts, ranks):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """List a row's units; return how many units and how many maskable tokens it has.
 
     Unit u begins at token firsts[u], which is number ranks[u] of the maskable tokens;
@@ -39,7 +41,7 @@ def _find_units(input_ids, unit_starts, start, stop, maskable, firsts, ranks):  
     is_open = False
     for t in range(start, stop):
         # Without branches: what is written where no unit begins is overwritten by the next.
-        is_maskable = maskable[input_ids[t]]
+        is_maskable = maskable[t]
         firsts[num_units] = t
         ranks[num_units] = num_tokens
         num_units += np.int64(is_maskable & (unit_starts[t] | (not is_open)))
@@ -50,7 +52,8 @@ def _find_units(input_ids, unit_starts, start, stop, maskable, firsts, ranks):  
 
 
 @device
-def _select(firsts, ranks, u, selected):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def select_unit(firsts, ranks, u, selected):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Mark the tokens of unit u."""
     first = firsts[u]
     selected[first] = FIRST
     for t in range(first + 1, first + ranks[u + 1] - ranks[u]):
@@ -58,10 +61,11 @@ def _select(firsts, ranks, u, selected):  # type: ignore[no-untyped-def]  # noqa
 
 
 @device
-def _covered_units(key, item, origin, budget, u0, num_units, scratch, selected):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def select_covered_units(key, item, origin, budget, u0, num_units, scratch, opposed, selected):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Select the units under a window of `budget` tokens that begins at maskable token `origin`.
 
-    `u0` is the unit that holds the origin.
+    `u0` is the unit that holds the origin. Where `opposed` is true, the last unit under the window
+    is the more likely taken the less likely the first is: fewer rows end up with nothing.
 
     The units lie on a circle in random order, so that drawing goes on from the unit at the origin
     with the others, without replacement. A unit that the window covers only in part is taken whole
@@ -100,26 +104,27 @@ def _covered_units(key, item, origin, budget, u0, num_units, scratch, selected):
             accepted = True
             remaining -= length
         if accepted:
-            _select(firsts, ranks, u, selected)
+            select_unit(firsts, ranks, u, selected)
             num_selected += 1
     covered0 += min(remaining, length0 - ahead)
-    _, _, w2, w3 = draw(key[0], SELECT, key[1], item, _ACCEPT_SLOT)
+    w0, w1, w2, w3 = draw(key[0], SELECT, key[1], item, _ACCEPT_SLOT)
+    if opposed:
+        w2, w3 = w0 ^ WORD, w1 ^ WORD
     if below(w2, w3, np.uint64(length0)) < np.uint64(covered0):
-        _select(firsts, ranks, u0, selected)
+        select_unit(firsts, ranks, u0, selected)
         num_selected += 1
     return num_selected
 
 
 @kernel(
-    "void(const_int32[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_boolean[::1], const_uint64[::1], uint64, uint8[::1], int64[::1])"
+    "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
+    " const_uint64[::1], uint64, uint8[::1], int64[::1])"
 )
 def choose_units(
-    input_ids: NDArray[np.int32],
+    maskable: NDArray[np.bool_],
     unit_starts: NDArray[np.bool_],
     offsets: NDArray[np.int64],
     example_ids: NDArray[np.int64],
-    maskable: NDArray[np.bool_],
     key: NDArray[np.uint64],
     probability: np.uint64,
     selected: NDArray[np.uint8],
@@ -131,11 +136,10 @@ def choose_units(
     be chosen gets the one unit at a random token.
 
     Args:
-        input_ids: int32 [tokens].
+        maskable: bool [tokens], false where a token may not be chosen.
         unit_starts: bool [tokens], true where a unit begins: word_starts, or all true.
-        offsets: int64 [examples + 1], row e is input_ids[offsets[e]:offsets[e + 1]].
+        offsets: int64 [examples + 1], row e is maskable[offsets[e]:offsets[e + 1]].
         example_ids: int64 [examples], items of the random numbers.
-        maskable: bool [vocabulary], false for ids that are never chosen.
         key: uint64 [2], seed and epoch.
         probability: of being chosen, times 2^32.
         selected: uint8 [tokens], zeros; written in place.
@@ -146,7 +150,7 @@ def choose_units(
     Unlike BERT: long words are not skipped when they exceed the budget, which would under-select
     them, and special tokens are not counted.
     """
-    longest = _longest_row(offsets)
+    longest = longest_row(offsets)
     firsts = np.empty(longest + 1, np.int64)
     ranks = np.empty(longest + 1, np.int64)
     scratch = (
@@ -157,8 +161,8 @@ def choose_units(
         np.empty((4, longest), np.uint64),
     )
     for e in range(offsets.size - 1):
-        num_units, num_tokens = _find_units(
-            input_ids, unit_starts, offsets[e], offsets[e + 1], maskable, firsts, ranks
+        num_units, num_tokens = find_units(
+            maskable, unit_starts, offsets[e], offsets[e + 1], firsts, ranks
         )
         counts[2] += num_tokens
         if num_tokens == 0:
@@ -174,24 +178,41 @@ def choose_units(
         u0 = np.searchsorted(ranks[:num_units], origin, side="right") - 1
         num_selected = 0
         if budget > 0:
-            num_selected = _covered_units(
-                key, item, origin, budget, u0, num_units, scratch, selected
+            num_selected = select_covered_units(
+                key, item, origin, budget, u0, num_units, scratch, False, selected
             )
         if num_selected == 0:
-            _select(firsts, ranks, u0, selected)
+            select_unit(firsts, ranks, u0, selected)
             counts[0] += 1
 
 
+@device
+def pick_replacement(high, low, pool, cumulative):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return a place in the pool for 64 random bits: each alike, or by cumulative shares."""
+    if cumulative.size == 0:
+        return np.int64(below(high, low, np.uint64(pool.size)))
+    bits = (high << _SHIFT) | low
+    first = np.int64(0)
+    last = np.int64(cumulative.size)
+    while first < last:
+        middle = (first + last) // 2
+        if bits < cumulative[middle]:
+            last = middle
+        else:
+            first = middle + 1
+    return first
+
+
 @kernel(
-    "void(const_int32[::1], const_int64[::1], const_int64[::1], const_uint8[::1],"
-    " const_int32[::1], const_uint64[::1], int32, const_uint64[::1], int32[::1], int64[::1])"
+    "void(const_int64[::1], const_int64[::1], const_uint8[::1], const_int32[::1],"
+    " const_uint64[::1], const_uint64[::1], int32, const_uint64[::1], int32[::1], int64[::1])"
 )
 def replace_tokens(
-    input_ids: NDArray[np.int32],
     offsets: NDArray[np.int64],
     example_ids: NDArray[np.int64],
     selected: NDArray[np.uint8],
     pool: NDArray[np.int32],
+    cumulative: NDArray[np.uint64],
     key: NDArray[np.uint64],
     mask_id: np.int32,
     thresholds: NDArray[np.uint64],
@@ -201,31 +222,34 @@ def replace_tokens(
     """Mask, replace or keep the selected tokens, one action for all tokens of a unit.
 
     Args:
-        input_ids: int32 [tokens].
         offsets: int64 [examples + 1].
         example_ids: int64 [examples], items of the random numbers.
         selected: uint8 [tokens], from `choose_units`.
-        pool: int32 [ids], what random replacements are drawn from, uniformly.
+        pool: int32 [ids], what random replacements are drawn from.
+        cumulative: uint64 [ids - 1], how likely one of the first ids is, times 2^64; or empty: all
+            ids are equally likely.
         key: uint64 [2], seed and epoch.
         mask_id: id of the mask token.
-        thresholds: uint64 [2], probability of masking, and of masking or replacing, times 2^32.
-        corrupted: int32 [tokens], written in place.
-        counts: int64 [3], tokens masked, replaced, kept; added to.
+        thresholds: uint64 [3], probability of masking, and of masking or replacing, times 2^32;
+            not 0: a token that would be replaced by itself is left to `replace_again`, inverted
+            (~id).
+        corrupted: int32 [tokens], the tokens as they are; changed in place.
+        counts: int64 [4], tokens masked, replaced, kept, and rows without a selected token; added
+            to.
 
     Source: Devlin et al. 2019, section 3.1 (80 / 10 / 10).
     Unlike BERT: one action per word (google-research/bert draws one per piece, its issue 910), and
     special, unused and unknown tokens never replace a token.
     """
-    pool_size = np.uint64(pool.size)
-    longest = _longest_row(offsets)
+    longest = longest_row(offsets)
     slots = np.empty(longest, np.uint64)
     words = np.empty((4, longest), np.uint64)
-    corrupted[:] = input_ids
     for e in range(offsets.size - 1):
         num_selected = np.int64(0)
         for position in range(offsets[e + 1] - offsets[e]):
             slots[num_selected] = np.uint64(position)
             num_selected += np.int64(selected[offsets[e] + position] != 0)
+        counts[3] += np.int64(num_selected == 0)
         draw_slots(key[0], CORRUPT, key[1], np.uint64(example_ids[e]), slots, num_selected, words)
         action = 2
         for i in range(num_selected):
@@ -237,4 +261,6 @@ def replace_tokens(
             if action == 0:
                 corrupted[t] = mask_id
             elif action == 1:
-                corrupted[t] = pool[np.int64(below(words[2, i], words[3, i], pool_size))]
+                place = pick_replacement(words[2, i], words[3, i], pool, cumulative)
+                is_repeated = thresholds[2] != 0 and pool[place] == corrupted[t]
+                corrupted[t] = ~corrupted[t] if is_repeated else pool[place]

@@ -1,18 +1,22 @@
 """EXAMPLES -> MASKED: choose tokens, corrupt them, and lay out what a trainer reads."""
 
-from collections.abc import Callable
-from dataclasses import dataclass
+import itertools
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.config import Columns, MaskingConfig
+from maskprep.config import MaskingConfig
 from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
-from maskprep.kernels.masking import choose_units, replace_tokens
-from maskprep.list_columns import arrow_array, flat_values, list_column, numpy_array
-from maskprep.schema import IGNORED_LABEL, kind_of_examples, masked_schema
+from maskprep.kernels.masking import FIRST, replace_tokens
+from maskprep.kernels.replacement import replace_again
+from maskprep.list_columns import arrow_array, flat_values, numpy_array
+from maskprep.schema import kind_of_examples, masked_schema
+from maskprep.stages.listed_words import ListedWords
+from maskprep.stages.selection import TokenRows, select_tokens
+from maskprep.stages.targets import TARGET_COLUMNS, MaskedRows
 
 
 @dataclass(frozen=True)
@@ -23,11 +27,34 @@ class MaskingVocabulary:
         mask_id: id of the mask token.
         maskable: bool [vocabulary], false for special tokens and for the unknown token.
         replacement_pool: int32 [ids], ascending: what a random replacement may be.
+        listed: words that are never or always selected.
+        cumulative: uint64 [ids - 1], how likely one of the first ids is, times 2^64; empty: all
+            are equally likely.
     """
 
     mask_id: int
     maskable: NDArray[np.bool_]
     replacement_pool: NDArray[np.int32]
+    listed: ListedWords | None = None
+    cumulative: NDArray[np.uint64] = field(default_factory=lambda: np.zeros(0, np.uint64))
+
+    def with_frequencies(self, counts: NDArray[np.int64]) -> "MaskingVocabulary":
+        """Return the same, with replacements as frequent as their tokens.
+
+        Args:
+            counts: int64 [vocabulary], occurrences of each id in the examples.
+        """
+        counts = counts[self.replacement_pool]
+        seen = counts > 0
+        if not seen.any():
+            return self
+        # Whole numbers of any size: shares of 64 bits are exact.
+        sums = list(itertools.accumulate(counts[seen].tolist()))
+        cumulative = np.array([(one << 64) // sums[-1] for one in sums[:-1]], np.uint64)
+        pool = self.replacement_pool[seen]
+        if not cumulative.size:
+            return replace(self, replacement_pool=pool)
+        return replace(self, replacement_pool=pool, cumulative=cumulative)
 
 
 @dataclass
@@ -42,40 +69,33 @@ class MaskingCounts:
     kept_tokens: int = 0
     rows_forced: int = 0
     rows_without_maskable_tokens: int = 0
+    rows_without_selection: int = 0
+    rows_cut: int = 0
+    predictions_cut: int = 0
+    never_tokens: int = 0
+    always_tokens: int = 0
 
     def add(
         self,
-        num_tokens: int,
-        num_rows: int,
+        rows: TokenRows,
         chosen: NDArray[np.int64],
         actions: NDArray[np.int64],
     ) -> None:
-        """Add one batch: its size, and the counts of both kernels."""
-        self.rows += num_rows
-        self.tokens += num_tokens
+        """Add one batch: its rows, and the counts of `select_tokens` and `replace_tokens`."""
+        self.rows += rows.example_ids.size
+        self.tokens += rows.maskable.size
         self.rows_forced += int(chosen[0])
         self.rows_without_maskable_tokens += int(chosen[1])
-        self.maskable_tokens += int(chosen[2])
+        self.maskable_tokens += int(chosen[2] + chosen[5] + chosen[6])
+        self.rows_cut += int(chosen[3])
+        self.predictions_cut += int(chosen[4])
+        self.never_tokens += int(chosen[5])
+        self.always_tokens += int(chosen[6])
         self.masked_tokens += int(actions[0])
         self.replaced_tokens += int(actions[1])
         self.kept_tokens += int(actions[2])
-
-
-@dataclass(frozen=True)
-class _Rows:
-    """Flat arrays of one masked batch; `selected` bool, the rest as in the schema."""
-
-    input_ids: NDArray[np.int32]
-    target_ids: NDArray[np.int32]
-    selected: NDArray[np.bool_]
-    offsets: NDArray[np.int64]
-
-    def selected_positions(self) -> tuple[NDArray[np.int32], NDArray[np.int64]]:
-        """Return positions int32 [selected tokens] within their rows, and offsets per row."""
-        tokens = np.flatnonzero(self.selected)
-        offsets = np.searchsorted(tokens, self.offsets).astype(np.int64)
-        begin = np.repeat(self.offsets[:-1], np.diff(offsets))
-        return (tokens - begin).astype(np.int32), offsets
+        # Rows with nothing to choose are among those in which nothing is selected.
+        self.rows_without_selection += int(actions[3] - chosen[1])
 
 
 def mask_examples(
@@ -103,49 +123,78 @@ def mask_examples(
         ShardError: ids that the tokenizer does not have, or lists of different lengths.
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
-    _check_ids(batch, vocabulary)
+    check_ids(batch, vocabulary.maskable.size)
     _check_lengths(batch)
-    example_ids = numpy_array(batch.column("example_id"))
-    key = np.array([config.seed, epoch], np.uint64)
-    unit_starts = np.ones(target_ids.size, np.bool_)
-    if config.unit == "word":
-        unit_starts, _ = flat_values(batch.column("word_starts"))
-    selected = np.zeros(target_ids.size, np.uint8)
-    chosen = np.zeros(3, np.int64)
-    choose_units(
-        target_ids,
-        unit_starts,
-        offsets,
-        example_ids,
-        vocabulary.maskable,
-        key,
-        probability_threshold(config.mlm_probability),
-        selected,
-        chosen,
-    )
-    input_ids = np.empty_like(target_ids)
-    actions = np.zeros(3, np.int64)
-    replace_tokens(
-        target_ids,
-        offsets,
-        example_ids,
-        selected,
-        vocabulary.replacement_pool,
-        key,
-        np.int32(vocabulary.mask_id),
-        _action_thresholds(config),
-        input_ids,
-        actions,
-    )
-    counts.add(target_ids.size, batch.num_rows, chosen, actions)
-    rows = _Rows(input_ids, target_ids, selected != 0, offsets)
+    token_rows = _token_rows(batch, vocabulary, config)
+    selected, chosen = select_tokens(token_rows, config, epoch)
+    input_ids = target_ids.copy()
+    actions = _corrupt(input_ids, selected, token_rows, vocabulary, config, epoch)
+    counts.add(token_rows, chosen, actions)
+    rows = MaskedRows(input_ids, target_ids, selected != 0, offsets)
     return _lay_out(batch, rows, config, epoch)
 
 
-def _check_ids(batch: pa.RecordBatch, vocabulary: MaskingVocabulary) -> None:
-    # Kernels check nothing: an id out of range would read foreign memory.
+def _corrupt(
+    input_ids: NDArray[np.int32],
+    selected: NDArray[np.uint8],
+    rows: TokenRows,
+    vocabulary: MaskingVocabulary,
+    config: MaskingConfig,
+    epoch: int,
+) -> NDArray[np.int64]:
+    """Change the selected tokens in place; return the counts of `replace_tokens`."""
+    actions = np.zeros(4, np.int64)
+    key = np.array([config.seed, epoch], np.uint64)
+    replace_tokens(
+        rows.offsets,
+        rows.example_ids,
+        selected if config.corrupt_per == "unit" else np.minimum(selected, FIRST),
+        vocabulary.replacement_pool,
+        vocabulary.cumulative,
+        key,
+        np.int32(vocabulary.mask_id),
+        action_thresholds(config),
+        input_ids,
+        actions,
+    )
+    if config.replace_with == "other":
+        replace_again(
+            rows.offsets,
+            rows.example_ids,
+            vocabulary.replacement_pool,
+            vocabulary.cumulative,
+            key,
+            input_ids,
+        )
+    return actions
+
+
+def _token_rows(
+    batch: pa.RecordBatch, vocabulary: MaskingVocabulary, config: MaskingConfig
+) -> TokenRows:
+    """Return what choosing has to know of a batch."""
     input_ids, offsets = flat_values(batch.column("input_ids"))
-    limit = vocabulary.maskable.size
+    maskable = np.take(vocabulary.maskable, input_ids)
+    word_starts, marks = np.ones(input_ids.size, np.bool_), None
+    if config.unit != "token" or vocabulary.listed is not None:
+        word_starts, _ = flat_values(batch.column("word_starts"))
+    if vocabulary.listed is not None:
+        marks = vocabulary.listed.mark(input_ids, maskable, word_starts, offsets)
+    if config.unit == "token":
+        word_starts = np.ones(input_ids.size, np.bool_)
+    example_ids = numpy_array(batch.column("example_id"))
+    return TokenRows(maskable, word_starts, offsets, example_ids, marks)
+
+
+def check_ids(batch: pa.RecordBatch, limit: int) -> None:
+    """Check that all ids of examples are below a limit.
+
+    Kernels check nothing: an id out of range would read foreign memory.
+
+    Raises:
+        ShardError: one is not.
+    """
+    input_ids, offsets = flat_values(batch.column("input_ids"))
     if input_ids.view(np.uint32).max(initial=0) < limit:
         return
     token = int(np.argmax(input_ids.view(np.uint32) >= limit))
@@ -172,75 +221,33 @@ def _check_lengths(batch: pa.RecordBatch) -> None:
         )
 
 
-def _action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
+def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:
+    """Return the thresholds of `replace_tokens`: uint64 [3]."""
     either = config.mask_replace_prob + config.random_replace_prob
     return np.array(
-        [probability_threshold(config.mask_replace_prob), probability_threshold(either)],
+        [
+            probability_threshold(config.mask_replace_prob),
+            probability_threshold(either),
+            config.replace_with == "other",
+        ],
         np.uint64,
     )
 
 
 def _lay_out(
-    batch: pa.RecordBatch, rows: _Rows, config: MaskingConfig, epoch: int
+    batch: pa.RecordBatch, rows: MaskedRows, config: MaskingConfig, epoch: int
 ) -> pa.RecordBatch:
     names = batch.schema.names
     schema = masked_schema(config.columns, config.keep, kind_of_examples(names))
     types = batch.column("token_type_ids") if "token_type_ids" in names else None
     made: dict[str, pa.Array] = {
-        **_TARGET_COLUMNS[config.columns](rows, types),
+        **TARGET_COLUMNS[config.columns](rows, types),
         "epoch": arrow_array(np.full(batch.num_rows, epoch, np.int32)),
     }
     return pa.record_batch(
         [made[name] if name in made else batch.column(name) for name in schema.names],
         schema=schema,
     )
-
-
-def _loss_mask_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "target_ids": list_column(rows.target_ids, rows.offsets),
-        "loss_mask": list_column(rows.selected, rows.offsets),
-    }
-
-
-def _label_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
-    labels = np.full(rows.target_ids.size, IGNORED_LABEL, np.int64)
-    tokens = np.flatnonzero(rows.selected)
-    labels[tokens] = rows.target_ids[tokens]
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "labels": list_column(labels, rows.offsets),
-    }
-
-
-def _position_columns(rows: _Rows, _types: pa.ListArray | None) -> dict[str, pa.Array]:
-    positions, offsets = rows.selected_positions()
-    return {
-        "input_ids": list_column(rows.input_ids, rows.offsets),
-        "masked_lm_positions": list_column(positions, offsets),
-        "masked_lm_ids": list_column(rows.target_ids[rows.selected], offsets),
-    }
-
-
-def _keras_columns(rows: _Rows, types: pa.ListArray | None) -> dict[str, pa.Array]:
-    positions, offsets = rows.selected_positions()
-    return {
-        "token_ids": list_column(rows.input_ids, rows.offsets),
-        **({} if types is None else {"segment_ids": types}),
-        "padding_mask": list_column(np.ones(rows.input_ids.size, np.bool_), rows.offsets),
-        "mask_positions": list_column(positions, offsets),
-        "mask_ids": list_column(rows.target_ids[rows.selected], offsets),
-        "mask_weights": list_column(np.ones(positions.size, np.float32), offsets),
-    }
-
-
-_TARGET_COLUMNS: dict[Columns, Callable[[_Rows, pa.ListArray | None], dict[str, pa.Array]]] = {
-    "loss-mask": _loss_mask_columns,
-    "labels": _label_columns,
-    "positions": _position_columns,
-    "keras": _keras_columns,
-}
 
 
 def check_kept_columns(config: MaskingConfig, available: pa.Schema) -> None:

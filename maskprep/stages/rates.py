@@ -29,30 +29,32 @@ def tolerance(probability: float, draws: int, squares: float = 0.0) -> float:
 
 
 def masking_rate_faults(
-    totals: RowTotals, rules: RowRules, rows_forced: int, unit_tokens: int
+    totals: RowTotals, rules: RowRules, added: int, cut: int, replaced: int | None = None
 ) -> Iterator[str]:
     """Compare what was selected, masked and replaced with the settings.
 
     Args:
         totals: of all rows.
         rules: with the asked rates.
-        rows_forced: rows that got one unit because none would have been chosen; each may raise
-            the number of selected tokens by that unit.
-        unit_tokens: most tokens of a unit.
+        added: most tokens that were selected beyond the asked rate: a row in which none would have
+            been chosen gets one unit.
+        cut: selected tokens that were taken back, since a row had too many.
+        replaced: tokens that were replaced, also by themselves, as it was counted; None: count
+            those that differ, and expect that of a uniform replacement.
     """
-    allowed = tolerance(rules.mlm_probability, totals.maskable_tokens, totals.selected_squares)
-    excess = totals.selected_tokens - rules.mlm_probability * totals.maskable_tokens
-    if not -allowed <= excess <= allowed + rows_forced * unit_tokens:
-        yield _off(
-            "selected tokens",
-            totals.selected_tokens,
-            totals.maskable_tokens,
-            rules.mlm_probability,
-            allowed,
-        )
+    asked = totals.expected_tokens / max(totals.maskable_tokens, 1)
+    allowed = tolerance(asked, totals.maskable_tokens, totals.selected_squares)
+    excess = totals.selected_tokens + cut - totals.expected_tokens
+    if not -allowed <= excess <= allowed + added:
+        found = totals.selected_tokens + cut
+        yield _off("selected tokens", found, totals.maskable_tokens, asked, allowed)
+    masked = rules.masking.mask_replace_prob
+    others, other_prob = totals.other_tokens, rules.random_other_prob
+    if replaced is not None:
+        others, other_prob = replaced, rules.masking.random_replace_prob
     actions = (
-        ("masked tokens", totals.masked_tokens, rules.mask_replace_prob, totals.masked_squares),
-        ("replaced tokens", totals.other_tokens, rules.random_other_prob, totals.other_squares),
+        ("masked tokens", totals.masked_tokens, masked, totals.masked_squares),
+        ("replaced tokens", others, other_prob, totals.other_squares),
     )
     for name, found, asked, squares in actions:
         allowed = tolerance(asked, totals.selected_tokens, squares)

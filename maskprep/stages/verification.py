@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from maskprep.config import MaskingConfig
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
 
@@ -34,8 +35,7 @@ class RowRules:
         mask_id: id of the mask token, if there is one.
         unknown_id: id of the unknown token, if there is one.
         max_tokens: most tokens of a row, if that is known.
-        mlm_probability, mask_replace_prob, random_replace_prob: as asked; 0 where rows are not
-            masked.
+        masking: settings of masked rows.
     """
 
     maskable: NDArray[np.bool_]
@@ -43,16 +43,15 @@ class RowRules:
     mask_id: int | None = None
     unknown_id: int | None = None
     max_tokens: int | None = None
-    mlm_probability: float = 0.0
-    mask_replace_prob: float = 0.0
-    random_replace_prob: float = 0.0
+    masking: MaskingConfig = field(default_factory=MaskingConfig)
 
     @property
     def random_other_prob(self) -> float:
         """How likely a token becomes another one: a random replacement can be the token itself."""
-        if self.replacing is None:
-            return self.random_replace_prob
-        return self.random_replace_prob * (1.0 - 1.0 / max(int(self.replacing.sum()), 1))
+        asked = self.masking.random_replace_prob
+        if self.replacing is None or self.masking.replace_with == "other":
+            return asked
+        return asked * (1.0 - 1.0 / max(int(self.replacing.sum()), 1))
 
 
 @dataclass
@@ -60,7 +59,8 @@ class RowTotals:
     """Counts of the rows so far; sums over shards are sums of these.
 
     `same_tokens` are selected tokens that stand in the row as they were: kept, or replaced by
-    themselves. `*_squares` are sums over the rows of (found - expected)^2: what the rows
+    themselves. `expected_tokens` are the maskable tokens of each epoch times its probability.
+    `*_squares` are sums over the rows of (found - expected)^2: what the rows
     themselves say about how far a sum may lie from its expectation.
     """
 
@@ -77,6 +77,8 @@ class RowTotals:
     other_tokens: int = 0
     same_tokens: int = 0
     rows_without_maskable_tokens: int = 0
+    rows_without_selection: int = 0
+    expected_tokens: float = 0.0
     selected_squares: float = 0.0
     masked_squares: float = 0.0
     other_squares: float = 0.0
@@ -267,13 +269,20 @@ class RowChecker:
         masked, other, _ = (np.bincount(owners[one], minlength=number) for one in actions)
         selected = np.bincount(owners, minlength=number)
         may = rows.sums(maskable)
+        most = rules.masking.max_predictions
+        if most is not None:
+            many = rows.first + np.flatnonzero(selected > most)
+            self.faults.note(f"more than {most:,} selected tokens", many)
         totals.masked_tokens += int(masked.sum())
         totals.other_tokens += int(other.sum())
         totals.same_tokens += int(np.count_nonzero(actions[2]))
         totals.maskable_tokens += int(may.sum())
         totals.rows_without_maskable_tokens += int(np.count_nonzero(may == 0))
-        totals.selected_squares += _squares(selected - rules.mlm_probability * may)
-        totals.masked_squares += _squares(masked - rules.mask_replace_prob * selected)
+        totals.rows_without_selection += int(np.count_nonzero((selected == 0) & (may != 0)))
+        asked = rules.masking.epoch_mlm_probability(self.epoch or 0) * may
+        totals.expected_tokens += float(asked.sum())
+        totals.selected_squares += _squares(selected - asked)
+        totals.masked_squares += _squares(masked - rules.masking.mask_replace_prob * selected)
         totals.other_squares += _squares(other - rules.random_other_prob * selected)
 
 

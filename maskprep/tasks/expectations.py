@@ -88,9 +88,7 @@ def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
     config = config_from(MaskingConfig, manifest["settings"])
     return replace(
         rules,
-        mlm_probability=config.mlm_probability,
-        mask_replace_prob=config.mask_replace_prob,
-        random_replace_prob=config.random_replace_prob,
+        masking=config,
     )
 
 

@@ -45,6 +45,7 @@ from maskprep.tasks.records import (
     tokenizer_record,
 )
 from maskprep.tasks.running import Made, emit_runs, stream_writer
+from maskprep.tasks.token_counts import counted_vocabulary, require_countable
 from maskprep.tasks.tokenization import CorpusText, TokenizationPhase
 from maskprep.tasks.writing import mask_batches, maskings, require_maskable
 
@@ -198,15 +199,19 @@ class MaskingJob:
         writer = EpochWriter(
             folder.staged, self._schema(), self.shards, self.config.seed, self.only
         )
-        epochs = maskings(self.source.tokenizer, self.config)
+        vocabulary = counted_vocabulary(run, self.source.tokenizer, self.config, examples)
+        epochs = maskings(vocabulary, self.config)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {**masking_results(counts), **self.source.provenance()}
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
         """Write every epoch in input order."""
+        require_countable(self.config, self.source)
+        examples = None if self.source.stream else examples_of(self.source, self.limit)
+        vocabulary = counted_vocabulary(run, self.source.tokenizer, self.config, examples)
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
         counts = MaskingCounts()
-        epochs = maskings(self.source.tokenizer, self.config)
+        epochs = maskings(vocabulary, self.config)
         for masking, batches in source_batches(run, self.source, self.limit, epochs):
             for batch in mask_batches(batches, masking, counts):
                 writer.write(batch)
@@ -239,7 +244,8 @@ class PreparationJob:
         columns = masked_schema(self.masking.columns, self.masking.keep, kind)
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
         writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed, self.only)
-        epochs = maskings(self.tokenizer, self.masking)
+        vocabulary = counted_vocabulary(run, self.tokenizer, self.masking, examples)
+        epochs = maskings(vocabulary, self.masking)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {
             **masking_results(counts),

@@ -1,6 +1,7 @@
 """What all rows of a data set show together, against the manifest's counts and settings."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from maskprep.config import SWAPPED_SHARE, MaskingConfig
@@ -11,6 +12,7 @@ from maskprep.stages.rates import (
     pair_rate_faults,
 )
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
+from maskprep.stages.unit_lengths import unit_length_shares
 from maskprep.stages.verification import RowRules, RowTotals
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.records import (
@@ -125,9 +127,13 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
         "selected_tokens": totals.selected_tokens,
         "masked_tokens": totals.masked_tokens,
         "rows_without_maskable_tokens": totals.rows_without_maskable_tokens,
+        "rows_without_selection": totals.rows_without_selection,
     }
     yield from _differences(manifest, "totals", found)
-    counted = ("masked_tokens", "replaced_tokens", "kept_tokens", "rows_forced")
+    counted = (
+        *("masked_tokens", "replaced_tokens", "kept_tokens"),
+        *("rows_forced", "rows_cut", "predictions_cut", "never_tokens", "always_tokens"),
+    )
     missing = [name for name in counted if name not in said]
     if missing:
         yield f"totals lacks {', '.join(missing)}"
@@ -141,19 +147,55 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     yield from _coincidence_faults(said["replaced_tokens"] - totals.other_tokens, rules, totals)
     summed = masking_results({"maskable_tokens": 0, **said})
     yield from _differences(manifest, "rates", summed["rates"], "the totals give")
-    yield from _differences(manifest, "changed", summed["changed"], "totals.rows_forced is")
-    if said["rows_forced"] > totals.rows:
-        yield f"totals.rows_forced is {said['rows_forced']:,}; there are {totals.rows:,} rows"
-    word = config_from(MaskingConfig, manifest["settings"]).unit != "token"
-    unit_tokens = MAX_WORD_TOKENS if word else 1
-    yield from masking_rate_faults(totals, rules, said["rows_forced"], unit_tokens)
+    yield from _differences(manifest, "changed", summed["changed"], "the totals say")
+    for name in ("rows_forced", "rows_cut"):
+        if said[name] > totals.rows:
+            yield f"totals.{name} is {said[name]:,}; there are {totals.rows:,} rows"
+    yield from _cut_faults(said, rules, totals)
+    unit_tokens = 1
+    if rules.masking.unit != "token":
+        unit_tokens = MAX_WORD_TOKENS * unit_length_shares(rules.masking).size
+    added = said["rows_forced"] * unit_tokens
+    totals = _without_listed(said, totals)
+    # How often frequent tokens replace themselves is not known here.
+    replaced = said["replaced_tokens"] if rules.masking.replace_from == "unigram" else None
+    yield from masking_rate_faults(totals, rules, added, said["predictions_cut"], replaced)
+
+
+def _without_listed(said: Record, totals: RowTotals) -> RowTotals:
+    """Return totals that expect what the lists of words leave, and all that is always selected.
+
+    Every epoch has the same share of listed tokens.
+    """
+    never, always = said["never_tokens"], said["always_tokens"]
+    left = 1.0 - (never + always) / max(totals.maskable_tokens, 1)
+    return replace(totals, expected_tokens=totals.expected_tokens * left + always)
+
+
+def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
+    """Check what can be known of rows that were cut, or hold no selected token."""
+    most = rules.masking.max_predictions
+    if most is None and (said["rows_cut"] or said["predictions_cut"]):
+        yield "totals count rows that were cut; settings.max_predictions is not set"
+    asks_for_all = rules.masking.selection == "exact" and not rules.masking.never_mask
+    if most is None and asks_for_all and totals.rows_without_selection:
+        yield (
+            f"{totals.rows_without_selection:,} rows have no selected token; expected one at "
+            f"least with settings.selection exact"
+        )
 
 
 def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -> Iterator[str]:
     """Check how many replaced tokens look like kept ones, being replaced by themselves."""
     if rules.replacing is None:
         return
-    expected = totals.other_tokens / max(int(rules.replacing.sum()) - 1, 1)
+    pool = int(rules.replacing.sum())
+    expected = totals.other_tokens / max(pool - 1, 1)
+    if rules.masking.replace_with == "other" and pool > 1:
+        expected = 0.0
+    elif rules.masking.replace_from == "unigram":
+        # How frequent the tokens are is not known here.
+        expected = float(totals.same_tokens)
     allowed = STANDARD_ERRORS * expected**0.5 + SMALLEST_TOLERANCE
     if not 0 <= coincidences <= expected + allowed:
         yield (

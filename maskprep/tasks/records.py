@@ -313,5 +313,5 @@ def masking_results(counts: Mapping[str, int]) -> Record:
         "totals": {**counts, "selected_tokens": selected},
         "rates": rates,
         "dropped": {},
-        "changed": {"rows_forced": counts["rows_forced"]},
+        "changed": {name: counts[name] for name in ("rows_forced", "rows_cut", "predictions_cut")},
     }

@@ -18,6 +18,7 @@ from maskprep.tasks.destinations import RunFiles
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run
 from maskprep.tasks.rows import Rows, ShardRows
+from maskprep.tasks.word_lists import listed_words
 
 MAX_SHARD_TOKENS = 2**26
 FEWEST_SHARDS = 16
@@ -94,11 +95,18 @@ class Masking:
     epoch: int
 
 
-def maskings(tokenizer: Tokenizer, config: MaskingConfig) -> list[Masking]:
-    """Return the maskings of all epochs."""
-    vocabulary = MaskingVocabulary(
-        tokenizer.role_id("mask"), tokenizer.maskable, tokenizer.replacement_pool
+def masking_vocabulary(tokenizer: Tokenizer, config: MaskingConfig) -> MaskingVocabulary:
+    """Return what masking has to know of a tokenizer."""
+    return MaskingVocabulary(
+        tokenizer.role_id("mask"),
+        tokenizer.maskable,
+        tokenizer.replacement_pool,
+        listed_words(config, tokenizer),
     )
+
+
+def maskings(vocabulary: MaskingVocabulary, config: MaskingConfig) -> list[Masking]:
+    """Return the maskings of all epochs."""
     return [Masking(vocabulary, config, epoch) for epoch in range(config.epochs)]
 
 

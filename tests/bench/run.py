@@ -22,11 +22,18 @@ from pathlib import Path
 
 import numpy as np
 
-from maskprep.kernels.counter_rng import probability_threshold
-from maskprep.kernels.masking import choose_units, replace_tokens
+from maskprep.config import MaskingConfig
+from maskprep.kernels.masking import replace_tokens
+from maskprep.stages.masking import action_thresholds
+from maskprep.stages.selection import TokenRows, select_tokens
 
 HERE = Path(__file__).parent
 MAX_SEQ_LENGTH = 128
+MASKINGS = {
+    **{f"--unit {unit}": MaskingConfig(unit=unit) for unit in ("token", "word", "ngram", "span")},
+    "--unit token --selection bernoulli": MaskingConfig(selection="bernoulli"),
+    "--unit token --max-predictions 15": MaskingConfig(max_predictions=15),
+}
 
 
 def main() -> None:
@@ -44,10 +51,11 @@ def main() -> None:
         median = statistics.median(runs)
         print(f"{route:<34}{median:>10.2f}{megabytes / median:>10.2f}{slowest / median:>8.2f}")
     print()
-    for unit in ("token", "word"):
-        print(
-            f"masking kernels, unit {unit}: {_masking_speed(unit):.0f} million tokens/s, one core"
-        )
+    print("masking alone, one core, million tokens/s")
+    for name, config in MASKINGS.items():
+        print(f"{name:<34}{_masking_speed(config):>10.0f}")
+    for name, whole_words in (("collator", False), ("collator, whole words", True)):
+        print(f"{name:<34}{_collator_speed(options.tokenizer, whole_words=whole_words):>10.2f}")
 
 
 def _options() -> argparse.Namespace:
@@ -124,35 +132,66 @@ def _forget(scratch: Path, documents: str, examples: str, *, keep_inputs_of: str
     subprocess.run(["rm", "-rf", str(made)], check=True)
 
 
-def _masking_speed(unit: str, rows: int = 8192) -> float:
-    """Return million tokens/s of both masking kernels on one batch, as the stage is given them."""
+def _masking_speed(config: MaskingConfig, rows: int = 8192) -> float:
+    """Return million tokens/s of all masking kernels on one batch, as the stage is given them."""
     random = np.random.default_rng(0)
     shape = (rows, MAX_SEQ_LENGTH)
     input_ids = random.integers(5, 30_000, shape).astype(np.int32)
     input_ids[:, [0, -1]] = 3
-    word_starts = random.random(shape) < (0.8 if unit == "word" else 1.1)
+    word_starts = random.random(shape) < (1.1 if config.unit == "token" else 0.8)
     word_starts[:, 0] = True
-    maskable = np.arange(30_000) >= 5
+    maskable, pool = np.arange(30_000) >= 5, np.arange(5, 30_000, dtype=np.int32)
     offsets = np.arange(0, input_ids.size + 1, MAX_SEQ_LENGTH)
     example_ids = random.integers(0, 2**63 - 1, rows)
-    key = np.zeros(2, np.uint64)
-    thresholds = np.array([probability_threshold(0.8), probability_threshold(0.9)], np.uint64)
-    ids, starts = input_ids.ravel(), word_starts.ravel()
+    thresholds, key = action_thresholds(config), np.zeros(2, np.uint64)
+    cumulative, counts = np.zeros(0, np.uint64), np.zeros(4, np.int64)
+    ids = input_ids.ravel()
     speeds = []
     for _ in range(50):
-        selected, counts = np.zeros(ids.size, np.uint8), np.zeros(3, np.int64)
-        corrupted = np.empty_like(ids)
         begin = time.perf_counter()
-        choose_units(
-            *(ids, starts, offsets, example_ids, maskable, key),
-            *(probability_threshold(0.15), selected, counts.copy()),
-        )
+        batch = TokenRows(np.take(maskable, ids), word_starts.ravel(), offsets, example_ids)
+        selected, _ = select_tokens(batch, config, 0)
+        corrupted = ids.copy()
         replace_tokens(
-            *(ids, offsets, example_ids, selected, ids[:1000], key),
-            *(np.int32(4), thresholds, corrupted, counts),
+            *(offsets, example_ids, selected, pool, cumulative, key, np.int32(4)),
+            *(thresholds, corrupted, counts),
         )
         speeds.append(ids.size / (time.perf_counter() - begin) / 1e6)
     return statistics.median(speeds)
+
+
+def _collator_speed(tokenizer_json: Path, *, whole_words: bool, rows: int = 512) -> float:
+    """Return million tokens/s of `DataCollatorForLanguageModeling` on rows of as many tokens."""
+    script = (
+        "import sys, time, numpy as np, statistics\n"
+        "from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFast\n"
+        "tokenizer = PreTrainedTokenizerFast(tokenizer_file=sys.argv[1], mask_token='[MASK]',"
+        " pad_token='[PAD]', cls_token='[CLS]', sep_token='[SEP]', unk_token='[UNK]')\n"
+        "words = bool(int(sys.argv[2]))\n"
+        "collate = DataCollatorForLanguageModeling("
+        "tokenizer, whole_word_mask=words, return_tensors='np', seed=0)\n"
+        "random = np.random.default_rng(0)\n"
+        "rows, length = int(sys.argv[3]), int(sys.argv[4])\n"
+        "starts = np.cumsum(random.random((rows, length)) < 0.8, axis=1)\n"
+        "ids = random.integers(1000, 8000, (rows, length))\n"
+        "examples = [{'input_ids': row.tolist()} for row in ids]\n"
+        "if words:\n"
+        "    for example, row in zip(examples, starts):\n"
+        "        row = row.tolist()\n"
+        "        example['offset_mapping'] = [(2 * t + (t and row[t] != row[t - 1]), 2 * t + 2)"
+        " for t in range(length)]\n"
+        "spent = []\n"
+        "for _ in range(5):\n"
+        "    begin = time.perf_counter()\n"
+        "    collate([dict(one) for one in examples])\n"
+        "    spent.append(time.perf_counter() - begin)\n"
+        "print(ids.size / statistics.median(spent) / 1e6)\n"
+    )
+    arguments = [str(tokenizer_json), str(int(whole_words)), str(rows), str(MAX_SEQ_LENGTH)]
+    done = subprocess.run(
+        [sys.executable, "-c", script, *arguments], check=True, capture_output=True, text=True
+    )
+    return float(done.stdout.split()[-1])
 
 
 def _processor() -> str:

@@ -87,6 +87,8 @@ def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
         ("[corpus]\nid_column = 3", "expected a string"),
         ("[corpus]\ntext_column = 3", "expected a string"),
         ("[masking]\nmlm_probability = 'high'", "expected a number"),
+        ("[masking]\nmlm_probability = [0.3]", "expected a number or a list of two numbers"),
+        ("[masking]\nmlm_probability = [0.3, 'a']", "expected a number or a list of two numbers"),
         (
             "[masking]\nmlm_probability = 1.5",
             r"a.toml, table \[masking\]: --mlm-probability is 1.5; expected a probability",
@@ -97,6 +99,11 @@ def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
 def test_a_wrong_recipe_says_where(text, expected):
     with pytest.raises(ConfigError, match=expected):
         parse_recipe(text, "a.toml")
+
+
+def test_a_rate_may_have_two_ends():
+    settings = parse_recipe("[masking]\nmlm_probability = [0.3, 0.15]\nepochs = 2", "a.toml")
+    assert settings.masking.mlm_probability == (0.3, 0.15)
 
 
 def test_an_unknown_recipe_names_the_known():

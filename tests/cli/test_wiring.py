@@ -178,12 +178,44 @@ def test_mask_takes_every_option(called):
         *("mask", "examples", "--output", "out", "--mlm-probability", "0.2"),
         *("--mask-replace-prob", "0.7", "--random-replace-prob", "0.2", "--unit", "word"),
         *("--epochs", "4", "--columns", "labels", "--keep", "word_starts", "--seed", "5"),
-        *("--limit", "8", "--compression", "none"),
+        *("--limit", "8", "--compression", "none", "--max-ngram", "2", "--corrupt-per", "token"),
+        *("--selection", "bernoulli", "--max-predictions", "20", "--replace-from", "unigram"),
+        *("--replace-with", "other", "--never-mask", "the", "--never-mask", "@a.txt"),
+        *("--always-mask", "cats"),
     )
     assert rows == pipeline.StageRows(["examples"], None, RoleOptions(), 8)
-    assert config == MaskingConfig(0.2, 0.7, 0.2, "word", 4, "labels", ("word_starts",), 5)
+    assert config == MaskingConfig(
+        mlm_probability=0.2,
+        mask_replace_prob=0.7,
+        random_replace_prob=0.2,
+        unit="word",
+        max_ngram=2,
+        corrupt_per="token",
+        replace_from="unigram",
+        replace_with="other",
+        never_mask=("the", "@a.txt"),
+        always_mask=("cats",),
+        selection="bernoulli",
+        max_predictions=20,
+        epochs=4,
+        columns="labels",
+        keep=("word_starts",),
+        seed=5,
+    )
     assert shards == ShardConfig(compression="none")
     assert target == Path("out")
+
+
+def test_the_rate_may_go_from_the_first_epoch_to_the_last(called):
+    _, config, *_ = called(
+        "mask_dataset",
+        *("mask", "examples", "--output", "out", "--mlm-probability", "0.30:0.15"),
+        *("--epochs", "4"),
+    )
+    assert config == MaskingConfig(mlm_probability=(0.3, 0.15), epochs=4)
+    assert [config.epoch_mlm_probability(e) for e in range(4)] == pytest.approx(
+        [0.3, 0.25, 0.2, 0.15]
+    )
 
 
 def test_prepare_without_a_recipe_has_the_settings_defaults(called):

@@ -69,8 +69,21 @@ def test_what_the_stages_write_has_no_fault(data_sets, name):
         (MaskingConfig(mlm_probability=0.01, mask_replace_prob=0.0, random_replace_prob=1.0), {}),
         (MaskingConfig(unit="word", epochs=3), {"random_next_prob": 0.0}),
         (MaskingConfig(), {"random_next_prob": 1.0, "max_seq_length": 8}),
+        (MaskingConfig(unit="ngram", corrupt_per="token"), {}),
+        (MaskingConfig(unit="span", columns="positions"), {}),
+        (MaskingConfig(unit="span", selection="bernoulli", mlm_probability=0.3), {}),
+        (MaskingConfig(selection="bernoulli"), {"max_seq_length": 8}),
+        (MaskingConfig(unit="word", max_predictions=2), {}),
+        (MaskingConfig(mlm_probability=(0.3, 0.15), epochs=3), {}),
+        (MaskingConfig(replace_from="unigram", random_replace_prob=0.2), {}),
+        (MaskingConfig(replace_with="other", random_replace_prob=0.2), {}),
+        (MaskingConfig(never_mask=("the", "a"), always_mask=("of",), epochs=2), {}),
     ],
-    ids=["all masked", "few, all replaced", "no random pair", "short rows, all pairs random"],
+    ids=[
+        *("all masked", "few, all replaced", "no random pair", "short rows, all pairs random"),
+        *("n-grams, actions per token", "spans", "spans one by one", "short rows, one by one"),
+        *("cut", "schedule", "unigram", "never the same", "lists"),
+    ],
 )
 def test_extreme_settings_are_no_fault(toy_corpus, toy_tokenizer, tmp_path, masking, pairing):
     recipe = Recipe(

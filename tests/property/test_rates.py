@@ -94,29 +94,29 @@ def masking(request, rows):
     example_ids = np.arange(len(input_ids)) * 7919
     selected = np.zeros((EPOCHS, *input_ids.shape), np.uint8)
     corrupted = np.zeros((EPOCHS, *input_ids.shape), np.int32)
-    forced, actions = np.zeros(3, np.int64), np.zeros(3, np.int64)
+    forced, actions = np.zeros(3, np.int64), np.zeros(4, np.int64)
     maskable = np.arange(FIRST_ID + POOL_SIZE + 1) >= FIRST_ID
     pool = np.arange(FIRST_ID + 1, FIRST_ID + 1 + POOL_SIZE, dtype=np.int32)
-    thresholds = np.array([probability_threshold(p) for p in (0.8, 0.9)])
+    thresholds = np.array([*map(probability_threshold, (0.8, 0.9)), 0], np.uint64)
     for epoch in range(EPOCHS):
         key = np.array([12345, epoch], np.uint64)
         choose_units(
-            input_ids.ravel(),
+            maskable[input_ids.ravel()],
             starts.ravel(),
             offsets,
             example_ids,
-            maskable,
             key,
             probability_threshold(0.15),
             selected[epoch].ravel(),
             forced,
         )
+        corrupted[epoch] = input_ids
         replace_tokens(
-            input_ids.ravel(),
             offsets,
             example_ids,
             selected[epoch].ravel(),
             pool,
+            np.zeros(0, np.uint64),
             key,
             np.int32(MASK),
             thresholds,

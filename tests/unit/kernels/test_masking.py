@@ -5,6 +5,7 @@ import pytest
 
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, REST, choose_units, replace_tokens
+from maskprep.kernels.replacement import replace_again
 
 CLS, SEP, MASK, UNK = 2, 3, 4, 1
 VOCABULARY = 50
@@ -21,11 +22,10 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
     selected = np.zeros(tokens.size, np.uint8)
     counts = np.zeros(3, np.int64)
     choose_units(
-        tokens,
+        maskable[tokens],
         unit_starts,
         np.array([0, *np.cumsum(lengths)], np.int64),
         np.arange(len(rows), dtype=np.int64),
-        maskable,
         np.array([seed, 0], np.uint64),
         probability_threshold(probability),
         selected,
@@ -34,23 +34,32 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
     return selected, counts.tolist()
 
 
-def replace(tokens, selected, thresholds, seed=0):
+def replace(tokens, selected, thresholds, seed=0, pool=POOL, cumulative=(), other=0):
     tokens = np.array(tokens, np.int32)
-    corrupted = np.empty_like(tokens)
-    counts = np.zeros(3, np.int64)
+    corrupted = tokens.copy()
+    counts = np.zeros(4, np.int64)
     replace_tokens(
-        tokens,
         np.array([0, tokens.size], np.int64),
         np.zeros(1, np.int64),
         np.array(selected, np.uint8),
-        POOL,
+        pool,
+        np.array(cumulative, np.uint64),
         np.array([seed, 0], np.uint64),
         np.int32(MASK),
-        np.array([probability_threshold(p) for p in thresholds], np.uint64),
+        np.array([*map(probability_threshold, thresholds), other], np.uint64),
         corrupted,
         counts,
     )
-    return corrupted, counts.tolist()
+    if other:
+        replace_again(
+            np.array([0, tokens.size], np.int64),
+            np.zeros(1, np.int64),
+            pool,
+            np.array(cumulative, np.uint64),
+            np.array([seed, 0], np.uint64),
+            corrupted,
+        )
+    return corrupted, counts[:3].tolist()
 
 
 def test_with_probability_one_every_maskable_token_is_chosen():
@@ -144,3 +153,28 @@ def test_what_is_not_chosen_stays():
     corrupted, counts = replace([CLS, 10, UNK, 11, SEP], [0] * 5, [0.8, 0.9])
     assert corrupted.tolist() == [CLS, 10, UNK, 11, SEP]
     assert counts == [0, 0, 0]
+
+
+def test_a_token_is_replaced_by_another_one_where_that_is_asked_for():
+    pool = np.array([10, 11], np.int32)
+    same, _ = replace([10] * 300, [FIRST] * 300, [0.0, 1.0], pool=pool)
+    assert set(same.tolist()) == {10, 11}
+    other, _ = replace([10] * 300, [FIRST] * 300, [0.0, 1.0], pool=pool, other=1)
+    assert set(other.tolist()) == {11}
+    # What was another token at first stays what it was.
+    assert (other[same != 10] == same[same != 10]).all()
+
+
+def test_a_token_that_is_almost_always_drawn_is_not_drawn_for_ever():
+    cumulative = [2**64 - 1]  # the second id has a share of 2^-64
+    pool = np.array([10, 11], np.int32)
+    other, _ = replace([10] * 3, [FIRST] * 3, [0.0, 1.0], 0, pool, cumulative, 1)
+    assert other.tolist() == [11] * 3
+
+
+def test_replacements_follow_cumulative_shares():
+    cumulative = [2**62, 2**63]  # a quarter, a quarter, a half
+    pool = np.array([20, 21, 22], np.int32)
+    corrupted, _ = replace([10] * 8000, [FIRST] * 8000, [0.0, 1.0], 1, pool, cumulative)
+    shares = np.bincount(corrupted - 20) / 8000
+    assert shares == pytest.approx([0.25, 0.25, 0.5], abs=0.02)

@@ -9,9 +9,6 @@ from maskprep.stages.verification import RowRules, RowTotals
 RULES = RowRules(
     np.ones(1000, np.bool_),
     np.ones(1000, np.bool_),
-    mlm_probability=0.15,
-    mask_replace_prob=0.8,
-    random_replace_prob=0.1,
 )
 
 
@@ -21,6 +18,7 @@ def totals(rate=0.15, masked=0.8, other=0.1, rows=2000, tokens_of_row=100):
     return RowTotals(
         rows=rows,
         maskable_tokens=maskable,
+        expected_tokens=0.15 * maskable,
         masked_tokens=round(masked * selected),
         other_tokens=round(other * selected),
         same_tokens=selected - round(masked * selected) - round(other * selected),
@@ -28,7 +26,7 @@ def totals(rate=0.15, masked=0.8, other=0.1, rows=2000, tokens_of_row=100):
 
 
 def test_what_was_asked_for_is_no_fault():
-    assert list(masking_rate_faults(totals(), RULES, 0, 1)) == []
+    assert list(masking_rate_faults(totals(), RULES, 0, 0)) == []
 
 
 @pytest.mark.parametrize(
@@ -41,7 +39,7 @@ def test_what_was_asked_for_is_no_fault():
     ],
 )
 def test_another_rate_is_one_fault_with_both_numbers(found, named):
-    (fault,) = masking_rate_faults(totals(**found), RULES, 0, 1)
+    (fault,) = masking_rate_faults(totals(**found), RULES, 0, 0)
     assert named in fault
     assert "asked for" in fault
 
@@ -49,9 +47,15 @@ def test_another_rate_is_one_fault_with_both_numbers(found, named):
 def test_forced_rows_may_raise_the_rate_by_a_unit_each():
     # 500 tokens too many: forced rows explain them, but never too few.
     high, low = totals(rate=0.16), totals(rate=0.14)
-    assert list(masking_rate_faults(high, RULES, 2000, 1)) == []
-    assert list(masking_rate_faults(high, RULES, 200, 16)) == []
-    assert len(list(masking_rate_faults(low, RULES, 2000, 16))) == 1
+    assert list(masking_rate_faults(high, RULES, 2000, 0)) == []
+    assert list(masking_rate_faults(high, RULES, 3200, 0)) == []
+    assert len(list(masking_rate_faults(low, RULES, 32000, 0))) == 1
+
+
+def test_what_was_cut_counts_as_chosen():
+    low = totals(rate=0.10)
+    assert list(masking_rate_faults(low, RULES, 0, 10_000)) == []
+    assert len(list(masking_rate_faults(low, RULES, 0, 5_000))) == 1
 
 
 @pytest.mark.parametrize("probability", [0.0, 0.001, 0.15, 0.5, 0.99, 1.0])
