@@ -44,7 +44,7 @@ def test_an_unknown_name_is_a_usage_error_that_names_the_nearest():
     result = invoke("show", "bret")
     assert result.exit_code == 2
     assert result.stdout == ""
-    assert "no recipe is called 'bret'; expected one of: bert" in result.stderr
+    assert "no recipe is called 'bret'; expected one of: albert, bert" in result.stderr
     assert "Did you mean 'bert'?" in result.stderr
 
 
