@@ -14,6 +14,8 @@ from pathlib import Path
 import pytest
 from command_runs import tree_of
 
+import maskprep
+
 MASKPREP = f"{sys.executable} -m maskprep"
 
 
@@ -187,6 +189,9 @@ def test_64_open_files_are_enough(nursery, commands, undisturbed, tmp_path):
 @pytest.fixture
 def public():
     """A folder that everybody may look into, and a user who is not root; root may do anything."""
+    package = Path(maskprep.__file__)
+    if os.getuid() == 0 and not all(one.stat().st_mode & 0o001 for one in package.parents):
+        pytest.skip("maskprep lies in a folder that other users may not look into")
     folder = Path(tempfile.mkdtemp())
     folder.chmod(0o755)
     yield folder, 65534 if os.getuid() == 0 else None
