@@ -39,15 +39,20 @@ class LocalEngine:
 
     On Linux workers are forked, so what this process has loaded by then (kernels, a tokenizer's
     tables) they have too, and share its memory. A fork copies no threads, and whatever lock one
-    holds stays locked: a run must start no thread before its first phase of two tasks.
+    holds stays locked: a run must start no thread before `is_parallel`.
 
-    Attributes:
+    Args:
         workers: most processes at once.
     """
 
     def __init__(self, workers: int) -> None:
-        self.workers = workers
+        self._workers = workers
         self._pool: ProcessPoolExecutor | None = None
+
+    @property
+    def is_parallel(self) -> bool:
+        """Whether worker processes have been started."""
+        return self._pool is not None
 
     def __enter__(self) -> Self:
         return self
@@ -82,7 +87,7 @@ class LocalEngine:
             MachineError: a worker process died.
         """
         tasks = iter(tasks)
-        if self.workers == 1 or serial:
+        if self._workers == 1 or serial:
             yield from map(function, tasks)
             return
         first_two = list(itertools.islice(tasks, 2))
@@ -96,7 +101,7 @@ class LocalEngine:
     ) -> Iterator[Receipt]:
         if self._pool is None:
             self._pool = ProcessPoolExecutor(
-                self.workers,
+                self._workers,
                 mp_context=multiprocessing.get_context(_METHOD),
                 initializer=_start_worker,
             )
@@ -105,7 +110,7 @@ class LocalEngine:
             for task in tasks:
                 with _signals_held():
                     flying.append(self._pool.submit(function, task))
-                if len(flying) >= self.workers * _TASKS_AHEAD:
+                if len(flying) >= self._workers * _TASKS_AHEAD:
                     yield flying.popleft().result()
             while flying:
                 yield flying.popleft().result()

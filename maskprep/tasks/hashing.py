@@ -48,11 +48,12 @@ class SourceHashes:
         return len(self._known) == len(self._files)
 
     def begin(self) -> None:
-        """Hash beside the work, in a thread of this process, which has little else to do.
+        """Hash beside the work, in a thread of this process, or at once if nobody else works.
 
-        Reading and hashing let other threads run. One worker works in this process: it hashes now.
+        Reading and hashing let other threads run. Processes that are there already do not meet the
+        thread; those of a later phase could, if it began before them.
         """
-        if self._engine.workers == 1:
+        if not self._engine.is_parallel:
             self._hash_quietly()
         elif self._thread is None:
             self._thread = threading.Thread(target=self._hash_quietly, daemon=True)

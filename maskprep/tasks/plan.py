@@ -20,8 +20,8 @@ class Engine(Protocol):
     """Whoever calls a function with each task of a phase."""
 
     @property
-    def workers(self) -> int:
-        """Most tasks that run at once."""
+    def is_parallel(self) -> bool:
+        """Whether other processes are at work, so that this one has little to do."""
 
     def run(
         self,
