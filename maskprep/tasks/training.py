@@ -14,7 +14,12 @@ from maskprep.config import CorpusConfig, TrainingConfig
 from maskprep.encoders.loading import Tokenizer, load_tokenizer
 from maskprep.encoders.saving import save_tokenizer
 from maskprep.errors import ConfigError
-from maskprep.stages.training import TrainedTokenizer, count_documents, train_on_words
+from maskprep.stages.training import (
+    TrainedTokenizer,
+    count_documents,
+    train_on_words,
+    train_tokenizer,
+)
 from maskprep.stages.word_counts import CountedChunks, WordCounter
 from maskprep.storage.atomic import machine_errors, sync_folder, sync_tree
 from maskprep.storage.blocks import Block, plan_blocks
@@ -77,16 +82,16 @@ def train_once(
 def _train(
     text: CorpusText, config: TrainingConfig, run: Run, read: ReadCounts
 ) -> TrainedTokenizer:
-    counter = WordCounter(config.model)
     if config.sample_bytes is None and text.config.limit is None:
+        counter = WordCounter(config.model)
         num_documents = _count_in_tasks(text, config, run, read, counter)
-    else:
-        # Which documents are meant is known only to who sees them all.
-        run.progress.begin("train", text.num_bytes, "bytes")
-        chosen = first_documents(_documents(text, run, read), text.config.limit)
-        num_documents = count_documents(chosen, config, counter)
-        run.progress.end()
-    return train_on_words(counter, num_documents, config)
+        return train_on_words(counter, num_documents, config)
+    # Which documents are meant is known only to who sees them all.
+    run.progress.begin("train", text.num_bytes, "bytes")
+    chosen = first_documents(_documents(text, run, read), text.config.limit)
+    trained = train_tokenizer(chosen, config)
+    run.progress.end()
+    return trained
 
 
 @dataclass(frozen=True)
