@@ -102,23 +102,10 @@ def tokenize_corpus(
         return replace(summary, ignored=text.ignored, encoder=encoder)
 
 
-def pair_documents(
-    rows: StageRows, config: PairingConfig, shards: ShardConfig, target: Target, context: Context
-) -> Summary:
-    """Turn documents into sentence pairs."""
-    return _make_examples(rows, config, shards, target, context)
-
-
-def pack_dataset(
-    rows: StageRows, config: PackingConfig, shards: ShardConfig, target: Target, context: Context
-) -> Summary:
-    """Turn documents into full sequences without pairs."""
-    return _make_examples(rows, config, shards, target, context)
-
-
-def _make_examples(
+def make_examples(
     rows: StageRows, config: ExamplesConfig, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
+    """Turn documents into sentence pairs or packed sequences, as the settings are of the one."""
     request = InputRequest(rows.inputs, ("tokenize",), rows.tokenizer, rows.roles, context.stdin)
     spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
@@ -183,8 +170,8 @@ def prepare_corpus(
 ) -> Summary:
     """Turn a corpus into masked shards, training a tokenizer first if none is given.
 
-    The shards have the same bytes as those of `tokenize_corpus`, `pair_documents` or
-    `pack_dataset`, and `mask_dataset` one after the other.
+    The shards have the same bytes as those of `tokenize_corpus`, `make_examples` and
+    `mask_dataset` one after the other.
 
     Raises:
         ConfigError: standard input would have to be read twice.

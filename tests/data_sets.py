@@ -20,8 +20,8 @@ from maskprep.pipeline import (
     Corpus,
     Recipe,
     StageRows,
+    make_examples,
     mask_dataset,
-    pair_documents,
     prepare_corpus,
     tokenize_corpus,
 )
@@ -45,7 +45,7 @@ def make_data_sets(corpus: Path, tokenizer: Path, folder: Path) -> dict[str, Pat
     text = Corpus([str(corpus)], CORPUS, TokenizationConfig())
     tokenize_corpus(text, loaded, ShardConfig(shard_rows=10), made["documents"], ONE_WORKER)
     documents = StageRows([str(made["documents"])])
-    pair_documents(documents, PAIRING, SHARDS, made["examples"], ONE_WORKER)
+    make_examples(documents, PAIRING, SHARDS, made["examples"], ONE_WORKER)
     for form in FORMS:
         config = MaskingConfig(columns=form, seed=3, keep=("word_starts",))
         examples = StageRows([str(made["examples"])])

@@ -111,7 +111,7 @@ def _pair(folder: Path, context: "Context") -> str:
     from maskprep import pipeline
 
     documents = pipeline.StageRows([str(folder / "documents")])
-    summary = pipeline.pair_documents(
+    summary = pipeline.make_examples(
         documents, PAIRING, ShardConfig(), folder / "examples", context
     )
     share = summary.manifest["rates"]["random_next"]

@@ -53,5 +53,5 @@ def pack_command(
         note(report, "pack: the first row comes out when the input has ended.")
     rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
     with run_context(machine, report, dry_run=dry_run) as context:
-        summary = pipeline.pack_dataset(rows, config, shard_config, target, context)
+        summary = pipeline.make_examples(rows, config, shard_config, target, context)
     report_run("pack", summary, report, to_stderr=goes_to_stdout(output))

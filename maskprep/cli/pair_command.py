@@ -51,5 +51,5 @@ def pair_command(
         note(report, "pair: the first pair comes out when the input has ended.")
     rows = pipeline.StageRows(names, tokenizer, settings_from(RoleOptions, roles), limit)
     with run_context(machine, report, dry_run=dry_run) as context:
-        summary = pipeline.pair_documents(rows, config, shard_config, target, context)
+        summary = pipeline.make_examples(rows, config, shard_config, target, context)
     report_run("pair", summary, report, to_stderr=goes_to_stdout(output))

@@ -191,10 +191,8 @@ def _prepare_in_stages(
     plain = ShardConfig(compression=settings.shards.compression)
     pipeline.tokenize_corpus(corpus, tokenizer, plain, documents, run)
     rows = pipeline.StageRows([str(documents)])
-    if settings.packing is None:
-        pipeline.pair_documents(rows, settings.pairing, settings.shards, examples, run)
-    else:
-        pipeline.pack_dataset(rows, settings.packing, settings.shards, examples, run)
+    made_by = settings.packing or settings.pairing
+    pipeline.make_examples(rows, made_by, settings.shards, examples, run)
     return pipeline.mask_dataset(
         pipeline.StageRows([str(examples)]), settings.masking, settings.shards, folder, run
     )

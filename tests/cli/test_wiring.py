@@ -102,7 +102,7 @@ def test_tokenize_takes_every_option(called, toy_tokenizer):
 
 def test_pair_takes_every_option(called):
     rows, config, shards, target, _ = called(
-        "pair_documents",
+        "make_examples",
         *("pair", "docs", "--output", "out", "--max-seq-length", "64", "--short-seq-prob", "0.2"),
         *("--random-next-prob", "0.4", "--seed", "9", "--limit", "3", "--tokenizer", "tok"),
         *("--cls-token", "<c>", "--sep-token", "<s>", "--no-shuffle", "--shard-rows", "4"),
@@ -116,7 +116,7 @@ def test_pair_takes_every_option(called):
 
 def test_pair_takes_an_objective_and_duplicates(called):
     _, config, _, _, _ = called(
-        "pair_documents",
+        "make_examples",
         *("pair", "docs", "--output", "out", "--objective", "sop", "--duplicates", "3"),
     )
     assert config == PairingConfig(objective="sop", duplicates=3)
@@ -124,7 +124,7 @@ def test_pair_takes_an_objective_and_duplicates(called):
 
 @pytest.mark.parametrize("command", ["pair", "pack", "mask"])
 def test_examples_are_written_into_so_many_shards(called, command):
-    functions = {"pair": "pair_documents", "pack": "pack_dataset", "mask": "mask_dataset"}
+    functions = {"pair": "make_examples", "pack": "make_examples", "mask": "mask_dataset"}
     given = (command, "in", "--output", "out", "--num-shards", "12")
     _, _, shards, *_ = called(functions[command], *given)
     assert shards == ShardConfig(num_shards=12)
@@ -132,7 +132,7 @@ def test_examples_are_written_into_so_many_shards(called, command):
 
 def test_pack_takes_every_option(called):
     rows, config, shards, target, _ = called(
-        "pack_dataset",
+        "make_examples",
         *("pack", "docs", "--output", "out", "--max-seq-length", "64", "--short-seq-prob", "0.2"),
         *("--boundaries", "document", "--seed", "9", "--limit", "3", "--tokenizer", "tok"),
         *("--cls-token", "<c>", "--sep-token", "<s>", "--no-shuffle", "--shard-rows", "4"),

@@ -28,8 +28,8 @@ from maskprep.pipeline import (
     Corpus,
     Recipe,
     StageRows,
+    make_examples,
     mask_dataset,
-    pair_documents,
     prepare_corpus,
     repair_dataset,
     tokenize_corpus,
@@ -185,7 +185,7 @@ def test_a_data_set_from_pipes_is_repaired_through_pipes(data_sets, toy_tokenize
     tokenize_corpus(text, load_tokenizer(str(toy_tokenizer)), ShardConfig(), documents, ONE_WORKER)
     documents.seek(0)
     context = replace(ONE_WORKER, stdin=documents)
-    pair_documents(StageRows(["-"]), PAIRING, ShardConfig(), examples, context)
+    make_examples(StageRows(["-"]), PAIRING, ShardConfig(), examples, context)
     stream = examples.getvalue()
     output = tmp_path / "out"
     context = replace(ONE_WORKER, stdin=io.BytesIO(stream))

@@ -22,8 +22,8 @@ from maskprep.pipeline import (
     Corpus,
     Recipe,
     StageRows,
+    make_examples,
     mask_dataset,
-    pair_documents,
     prepare_corpus,
     tokenize_corpus,
 )
@@ -84,7 +84,7 @@ def test_four_commands_make_the_shards_of_one(prepared, toy_corpus, toy_tokenize
     tokenizer = load_tokenizer(str(toy_tokenizer))
     tokenize_corpus(corpus, tokenizer, ShardConfig(), tmp_path / "documents", ONE_WORKER)
     documents = StageRows([str(tmp_path / "documents")])
-    pair_documents(documents, PAIRING, SHARDS, tmp_path / "examples", ONE_WORKER)
+    make_examples(documents, PAIRING, SHARDS, tmp_path / "examples", ONE_WORKER)
     examples = StageRows([str(tmp_path / "examples")])
     mask_dataset(examples, MASKING, SHARDS, tmp_path / "out", ONE_WORKER)
     assert data_of(tmp_path / "out") == data_of(prepared)
@@ -97,7 +97,7 @@ def test_a_pipe_makes_the_shards_of_the_folders(prepared, toy_corpus, toy_tokeni
     tokenize_corpus(corpus, tokenizer, ShardConfig(), documents, ONE_WORKER)
     documents.seek(0)
     context = replace(ONE_WORKER, stdin=documents)
-    pair_documents(StageRows(["-"]), PAIRING, SHARDS, examples, context)
+    make_examples(StageRows(["-"]), PAIRING, SHARDS, examples, context)
     examples.seek(0)
     context = replace(ONE_WORKER, stdin=examples)
     summary = mask_dataset(StageRows(["-"]), MASKING, SHARDS, tmp_path / "out", context)

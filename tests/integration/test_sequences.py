@@ -23,9 +23,8 @@ from maskprep.pipeline import (
     Corpus,
     Recipe,
     StageRows,
+    make_examples,
     mask_dataset,
-    pack_dataset,
-    pair_documents,
     prepare_corpus,
     repair_dataset,
     tokenize_corpus,
@@ -63,12 +62,6 @@ def recipe_of(config, corpus=CORPUS, shards=SHARDS):
     if isinstance(config, PackingConfig):
         return replace(recipe, packing=config)
     return replace(recipe, pairing=config)
-
-
-def make_examples(config, *arguments):
-    make = pack_dataset if isinstance(config, PackingConfig) else pair_documents
-    rows, *more = arguments
-    return make(rows, config, *more)
 
 
 def prepare(corpus, tokenizer, output, recipe, context=ONE_WORKER):
@@ -117,7 +110,7 @@ def test_single_commands_and_pipes_make_the_same_shards(
         prepared = tmp_path / "prepared"
         prepare(toy_corpus, toy_tokenizer, prepared, recipe_of(config, whole, shards))
     rows = StageRows([str(documents)])
-    make_examples(config, rows, shards, tmp_path / "examples", ONE_WORKER)
+    make_examples(rows, config, shards, tmp_path / "examples", ONE_WORKER)
     examples = StageRows([str(tmp_path / "examples")])
     mask_dataset(examples, MASKING, shards, tmp_path / "masked", ONE_WORKER)
     assert data_of(tmp_path / "masked") == data_of(prepared)
@@ -128,7 +121,7 @@ def test_single_commands_and_pipes_make_the_same_shards(
     tokenize_corpus(corpus, tokenizer, ShardConfig(), piped, ONE_WORKER)
     piped.seek(0)
     context = replace(ONE_WORKER, stdin=piped)
-    make_examples(config, StageRows(["-"]), shards, piped_examples, context)
+    make_examples(StageRows(["-"]), config, shards, piped_examples, context)
     piped_examples.seek(0)
     context = replace(ONE_WORKER, stdin=piped_examples)
     mask_dataset(StageRows(["-"]), MASKING, shards, tmp_path / "piped", context)
@@ -169,7 +162,7 @@ def test_a_run_broken_off_after_any_receipt_goes_on(made, toy_corpus, toy_tokeni
 def test_verify_finds_no_fault_in_any_form(made, documents, tmp_path, columns):
     config, prepared = made
     examples = tmp_path / "examples"
-    make_examples(config, StageRows([str(documents)]), SHARDS, examples, ONE_WORKER)
+    make_examples(StageRows([str(documents)]), config, SHARDS, examples, ONE_WORKER)
     masking = MaskingConfig(columns=columns, keep=("word_starts",), seed=3)
     mask_dataset(StageRows([str(examples)]), masking, SHARDS, tmp_path / "masked", ONE_WORKER)
     for folder in (prepared, examples, tmp_path / "masked"):
@@ -180,7 +173,7 @@ def test_verify_finds_no_fault_in_any_form(made, documents, tmp_path, columns):
 
 def test_broken_shards_get_their_bytes_back(made, documents, toy_corpus, tmp_path):
     config, prepared = made
-    make_examples(config, StageRows([str(documents)]), SHARDS, tmp_path / "examples", ONE_WORKER)
+    make_examples(StageRows([str(documents)]), config, SHARDS, tmp_path / "examples", ONE_WORKER)
     for original, source in ((prepared, toy_corpus), (tmp_path / "examples", documents)):
         folder = copy_of(original, tmp_path / f"copy of {original.name}")
         shard_of(folder, 0).unlink()
@@ -194,7 +187,7 @@ def test_broken_shards_get_their_bytes_back(made, documents, toy_corpus, tmp_pat
 def test_any_number_of_shards_with_equal_rows(documents, tmp_path, number, shuffle):
     rows = StageRows([str(documents)], limit=6)
     shards = ShardConfig(num_shards=number, shuffle=shuffle)
-    pack_dataset(rows, KINDS["document"], shards, tmp_path / "few", ONE_WORKER)
+    make_examples(rows, KINDS["document"], shards, tmp_path / "few", ONE_WORKER)
     examples = StageRows([str(tmp_path / "few")])
     mask_dataset(examples, MASKING, shards, tmp_path / "masked", ONE_WORKER)
     for folder, epochs in ((tmp_path / "few", 1), (tmp_path / "masked", 2)):
@@ -210,7 +203,7 @@ def test_any_number_of_shards_with_equal_rows(documents, tmp_path, number, shuff
 def test_the_number_of_shards_changes_no_row(made, documents, tmp_path):
     config, prepared = made
     examples = tmp_path / "examples"
-    make_examples(config, StageRows([str(documents)]), SHARDS, examples, ONE_WORKER)
+    make_examples(StageRows([str(documents)]), config, SHARDS, examples, ONE_WORKER)
     shards = ShardConfig(num_shards=5)
     mask_dataset(StageRows([str(examples)]), MASKING, shards, tmp_path / "masked", ONE_WORKER)
     few, many = (
@@ -231,7 +224,7 @@ def test_the_first_documents_give_the_first_rows(documents, tmp_path):
     rows = []
     for limit in (20, None):
         output = tmp_path / str(limit)
-        pack_dataset(StageRows([str(documents)], limit=limit), config, shards, output, ONE_WORKER)
+        make_examples(StageRows([str(documents)], limit=limit), config, shards, output, ONE_WORKER)
         rows.append(verify_dataset(output, ONE_WORKER).totals.rows)
     assert 0 < rows[0] < rows[1]
 
@@ -268,7 +261,7 @@ def test_the_manifest_tells_the_fill_rate_and_every_token(made):
 )
 def test_a_wrong_count_is_found(documents, tmp_path, kind, edit, fault):
     folder = tmp_path / "out"
-    make_examples(KINDS[kind], StageRows([str(documents)]), SHARDS, folder, ONE_WORKER)
+    make_examples(StageRows([str(documents)]), KINDS[kind], SHARDS, folder, ONE_WORKER)
     group, name, value = edit
     edit_manifest(folder, lambda manifest: manifest[group].update({name: value}))
     (found,) = verify_dataset(folder, ONE_WORKER).faults
@@ -277,7 +270,7 @@ def test_a_wrong_count_is_found(documents, tmp_path, kind, edit, fault):
 
 def test_sequences_that_do_not_sum_to_their_row_are_found(documents, tmp_path):
     folder = tmp_path / "out"
-    pack_dataset(StageRows([str(documents)]), KINDS["cross"], SHARDS, folder, ONE_WORKER)
+    make_examples(StageRows([str(documents)]), KINDS["cross"], SHARDS, folder, ONE_WORKER)
 
     def shorten(table):
         rows = table.to_pylist()
@@ -292,7 +285,7 @@ def test_sequences_that_do_not_sum_to_their_row_are_found(documents, tmp_path):
 def test_pairs_and_packed_rows_are_not_masked_together(documents, tmp_path):
     for kind in ("cross", "sop"):
         rows = StageRows([str(documents)])
-        make_examples(KINDS[kind], rows, SHARDS, tmp_path / kind, ONE_WORKER)
+        make_examples(rows, KINDS[kind], SHARDS, tmp_path / kind, ONE_WORKER)
     both = StageRows([str(tmp_path / "cross"), str(tmp_path / "sop")])
     with pytest.raises(ConfigError, match="made with other settings"):
         mask_dataset(both, MASKING, SHARDS, tmp_path / "masked", ONE_WORKER)
@@ -305,7 +298,7 @@ def test_documents_without_sentences_are_packed_by_words(toy_corpus, toy_tokeniz
         corpus = Corpus([str(toy_corpus)], CORPUS, TokenizationConfig(sentences=sentences))
         folder = tmp_path / sentences
         tokenize_corpus(corpus, tokenizer, ShardConfig(), folder, ONE_WORKER)
-        summary = pack_dataset(
+        summary = make_examples(
             StageRows([str(folder)]),
             PackingConfig(64),
             SHARDS,
@@ -319,7 +312,7 @@ def test_documents_without_sentences_are_packed_by_words(toy_corpus, toy_tokeniz
 
 def test_a_length_without_room_is_refused(documents, tmp_path):
     with pytest.raises(ConfigError, match="--max-seq-length is 2; expected at least 3"):
-        pack_dataset(
+        make_examples(
             StageRows([str(documents)]), PackingConfig(2), SHARDS, tmp_path / "out", ONE_WORKER
         )
 
