@@ -1,6 +1,14 @@
 """The command `maskprep`, also as `python -m maskprep`."""
 
+import contextlib
+import gc
+import os
 import signal
+import sys
+
+GARBAGE_THRESHOLDS = (100_000, 50, 50)
+"""Libraries make a million objects that live to the end; Python's own thresholds look through them
+again and again."""
 
 
 def main() -> None:
@@ -8,10 +16,28 @@ def main() -> None:
     # Before and after a run there is nothing to unwind, and nothing to say.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
+    gc.set_threshold(*GARBAGE_THRESHOLDS)
 
     from maskprep.cli import app  # noqa: PLC0415 - it takes a moment
 
-    app.main()
+    try:
+        app.main()
+    except SystemExit as end:
+        if isinstance(end.code, int | None):
+            _leave(end.code or 0)
+        raise
+
+
+def _leave(code: int) -> None:
+    """End the process here, if its output is out.
+
+    Every file is closed by now, and taking machine code and modules apart takes 0.4 s.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        for stream in (sys.stdout, sys.stderr):
+            if stream is not None:
+                stream.flush()
+        os._exit(code)
 
 
 if __name__ == "__main__":
