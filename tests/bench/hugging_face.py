@@ -13,8 +13,10 @@ from transformers import DataCollatorForLanguageModeling, PreTrainedTokenizerFas
 SPECIALS = 2
 
 
-def main(text: str, tokenizer_json: str, output: str, workers: str, max_seq_length: str) -> None:
-    """Turn JSON Lines into masked rows in Parquet."""
+def main(
+    text: str, tokenizer_json: str, output: str, workers: str, max_seq_length: str, arrays: str
+) -> None:
+    """Turn JSON Lines into masked rows in Parquet; `arrays` is "pt" (the default) or "np"."""
     tokenizer = PreTrainedTokenizerFast(
         tokenizer_file=tokenizer_json,
         unk_token="[UNK]",
@@ -24,7 +26,7 @@ def main(text: str, tokenizer_json: str, output: str, workers: str, max_seq_leng
         mask_token="[MASK]",
     )
     length = int(max_seq_length) - SPECIALS
-    collator = DataCollatorForLanguageModeling(tokenizer, return_tensors="np", seed=0)
+    collator = DataCollatorForLanguageModeling(tokenizer, return_tensors=arrays, seed=0)
 
     def encode(batch: dict) -> dict:
         return tokenizer(

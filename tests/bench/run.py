@@ -92,10 +92,13 @@ def _routes(text: Path, options: argparse.Namespace, scratch: Path) -> dict[str,
     maskprep = [sys.executable, "-m", "maskprep"]
     length = ["--max-seq-length", str(MAX_SEQ_LENGTH)]
     routes = {
-        "datasets + collator": [
-            *(sys.executable, str(HERE / "hugging_face.py")),
-            *(str(text), tokenizer, str(scratch / "hf"), workers, str(MAX_SEQ_LENGTH)),
-        ],
+        **{
+            name: [
+                *(sys.executable, str(HERE / "hugging_face.py")),
+                *(str(text), tokenizer, str(scratch / "hf"), workers, str(MAX_SEQ_LENGTH), arrays),
+            ]
+            for name, arrays in (("datasets + collator", "pt"), ("  with numpy arrays", "np"))
+        },
         "maskprep prepare": [
             *(*maskprep, "prepare", str(text), "--tokenizer", tokenizer, "--recipe", "bert"),
             *(*length, "--output", str(scratch / "shards"), *common),
@@ -124,6 +127,7 @@ def _forget(scratch: Path, documents: str, examples: str, *, keep_inputs_of: str
     """Remove what a route is about to make: a finished folder would be found finished."""
     made = {
         "datasets + collator": scratch / "hf",
+        "  with numpy arrays": scratch / "hf",
         "maskprep prepare": scratch / "shards",
         "  maskprep tokenize": Path(documents),
         "  maskprep pair": Path(examples),
