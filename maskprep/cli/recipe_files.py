@@ -2,13 +2,12 @@
 
 import difflib
 import tomllib
-import types
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, field, replace
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any
 
 from maskprep.config import (
     CorpusConfig,
@@ -20,6 +19,7 @@ from maskprep.config import (
     TrainingConfig,
 )
 from maskprep.errors import ConfigError
+from maskprep.setting_types import describe_type, field_types, is_of_type
 
 TABLES: dict[str, type] = {
     "corpus": CorpusConfig,
@@ -142,7 +142,7 @@ def parse_recipe(text: str, origin: str) -> RecipeSettings:
 
 
 def _unknown_table(name: str, value: object, origin: str) -> str:
-    homes = [table for table, kind in TABLES.items() if name in _hints(kind)]
+    homes = [table for table, kind in TABLES.items() if name in field_types(kind)]
     if homes and not isinstance(value, dict):
         where = " or ".join(f"[{table}]" for table in homes)
         return f"{origin}: the key {name!r} stands in no table. Put it below {where}."
@@ -150,53 +150,17 @@ def _unknown_table(name: str, value: object, origin: str) -> str:
     return f"{origin}: unknown table [{name}]. Expected {expected}.{_near(name, list(TABLES))}"
 
 
-def _hints(kind: type) -> dict[str, Any]:
-    hints = get_type_hints(kind)
-    return {one.name: hints[one.name] for one in fields(kind)}
-
-
 def _checked(key: str, value: object, table: str, origin: str) -> object:
-    hints = _hints(TABLES[table])
+    hints = field_types(TABLES[table])
     if key not in hints:
         raise ConfigError(
             f"{origin}: unknown key {key!r} in [{table}].{_near(key, list(hints))} "
             f"Known: {', '.join(hints)}."
         )
-    expected = _type_name(hints[key])
-    if not _fits(value, hints[key]):
+    expected = describe_type(hints[key])
+    if not is_of_type(value, hints[key]):
         raise ConfigError(f"{origin}: {key} in [{table}] is {value!r}; expected {expected}.")
     return tuple(value) if isinstance(value, list) else value
-
-
-def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any type hint
-    origin = get_origin(hint)
-    if origin is Literal:
-        return value in get_args(hint) and isinstance(value, str)
-    if origin is types.UnionType:
-        return any(_fits(value, one) for one in get_args(hint) if one is not type(None))
-    if origin is tuple:
-        return isinstance(value, list) and _all_fit(value, get_args(hint))
-    if hint is float:
-        return isinstance(value, int | float) and not isinstance(value, bool)
-    return type(value) is hint
-
-
-def _all_fit(values: list[object], kinds: tuple[Any, ...]) -> bool:
-    if kinds[-1] is ...:
-        return all(_fits(one, kinds[0]) for one in values)
-    return len(values) == len(kinds) and all(map(_fits, values, kinds))
-
-
-def _type_name(hint: Any) -> str:  # noqa: ANN401 - any type hint
-    origin = get_origin(hint)
-    if origin is Literal:
-        return "one of " + ", ".join(f'"{one}"' for one in get_args(hint))
-    if origin is types.UnionType:
-        return " or ".join(_type_name(one) for one in get_args(hint) if one is not type(None))
-    if origin is tuple:
-        return "a list of strings" if get_args(hint)[-1] is ... else "a list of two numbers"
-    names = {int: "a whole number", float: "a number", bool: "true or false", str: "a string"}
-    return names[hint]
 
 
 def _near(name: str, names: Sequence[str]) -> str:

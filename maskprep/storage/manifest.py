@@ -30,6 +30,10 @@ _SHARD_NAME = "part-{:05d}.parquet"
 _HASH = re.compile(r"(?:[0-9a-f]{32}){1,2}")
 
 
+MOST_IDS = 2**31 - 1
+"""Ids are int32."""
+
+
 def shard_name(number: int) -> str:
     """Return the final name of a shard."""
     return _SHARD_NAME.format(number)
@@ -107,9 +111,21 @@ def manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
     for number, source in enumerate(manifest["sources"]):
         if not _is_entry(source, ("bytes",), ("sha256",)):
             yield f"sources[{number}] is {_shown(source)}; expected name, bytes and sha256"
-    for key, value in manifest["totals"].items():
-        if not _is_count(value):
-            yield f"totals.{key} is {_shown(value)}; expected a count"
+    yield from _count_faults("", manifest)
+    rejects = manifest.get("rejects", {})
+    if not isinstance(rejects, dict) or not isinstance(rejects.get("sha256"), str | None):
+        yield f"rejects is {_shown(rejects)}; expected documents, listed and sha256"
+
+
+def _count_faults(place: str, counted: Mapping[str, Any]) -> Iterator[str]:
+    for group in ("totals", "dropped", "changed"):
+        counts = counted.get(group, {})
+        if not isinstance(counts, dict):
+            yield f"{place}{group} is {_shown(counts)}; expected an object"
+            continue
+        for key, value in counts.items():
+            if not _is_count(value):
+                yield f"{place}{group}.{key} is {_shown(value)}; expected a count"
 
 
 def _stage_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
@@ -124,6 +140,8 @@ def _stage_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
                 yield f"{key}[{number}] is {_shown(entry)}; expected a stage and what it says"
             elif not all(isinstance(entry.get(part), dict) for part in parts):
                 yield f"{key}[{number}] lacks {' or '.join(parts)}"
+            else:
+                yield from _count_faults(f"{key}[{number}].", entry)
 
 
 def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
@@ -132,6 +150,7 @@ def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
     if (
         not isinstance(tokenizer.get("fingerprint"), str)
         or not _is_count(tokenizer.get("num_ids"))
+        or tokenizer["num_ids"] > MOST_IDS
         or not isinstance(roles, dict)
         or not roles.keys() <= _ROLES
         or not all(isinstance(token, str) for token in roles.values())

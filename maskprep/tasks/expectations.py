@@ -7,6 +7,7 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.config import (
+    CorpusConfig,
     MaskingConfig,
     PackingConfig,
     PairingConfig,
@@ -42,6 +43,7 @@ def setting_faults(manifest: Record) -> Iterator[str]:
             examples = examples_schema(kind_of_record(manifest))
             check_kept_columns(config_from(MaskingConfig, manifest["settings"]), examples)
         config_from(ShardConfig, manifest["settings"])
+        config_from(CorpusConfig, settings_of_stage(manifest, "tokenize"))
         for stage, kind in _KINDS.items():
             config_from(kind, settings_of_stage(manifest, stage))
     except (ShardError, ConfigError) as error:

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, TypeVar
@@ -21,6 +21,7 @@ from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import ConfigError, ShardError
 from maskprep.schema import ExampleKind
+from maskprep.setting_types import describe_type, field_types, is_of_type
 from maskprep.stages.abbreviations import SENTENCE_RULES
 from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
 from maskprep.storage.shards import Shard
@@ -196,14 +197,18 @@ def config_from(kind: type[Config], settings: Mapping[str, Any]) -> Config:
     Raises:
         ShardError: a value is none that the setting can have.
     """
-    names = [one.name for one in fields(kind) if one.name in settings]  # type: ignore[arg-type]
-    values = {name: settings[name] for name in names}
+    values = {}
+    for name, hint in field_types(kind).items():
+        if name not in settings:
+            continue
+        value = settings[name]
+        if not is_of_type(value, hint):
+            raise ShardError(f"settings: {name} is {value!r}; expected {describe_type(hint)}")
+        values[name] = tuple(value) if isinstance(value, list) else value
     try:
-        return kind(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        return kind(**values)
     except ConfigError as error:
         raise ShardError(f"settings: {error}") from None
-    except TypeError as error:
-        raise ShardError(f"settings hold a value of the wrong kind ({error})") from None
 
 
 def history_entry(stage: str, results: Mapping[str, Any]) -> Record:

@@ -311,9 +311,16 @@ def test_settings_that_the_shards_do_not_have_are_found(broken):
     }
 
 
-@pytest.mark.parametrize("value", [1.5, "often", None, [0.1]])
-def test_settings_that_no_run_can_have_are_found(broken, value):
-    edit_manifest(broken, lambda manifest: manifest["settings"].update(mlm_probability=value))
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        *(("mlm_probability", value) for value in (1.5, "often", None, [0.1])),
+        *(("unit", 7), ("epochs", "2"), ("keep", "word_starts"), ("never_mask", [1])),
+        *(("shuffle", 1), ("compression", None)),
+    ],
+)
+def test_settings_that_no_run_can_have_are_found(broken, name, value):
+    edit_manifest(broken, lambda manifest: manifest["settings"].update({name: value}))
     ((place, what),) = faults_of(broken)
     assert place == "manifest.json"
     assert what.startswith("settings")

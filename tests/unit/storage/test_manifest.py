@@ -62,6 +62,16 @@ def test_a_whole_manifest_has_no_fault():
         ("shards", [SHARD | {"sha256": "x"}], "shards[0] is"),
         ("shards", [SHARD, SHARD], "shards[1] is named 'part-00000.parquet'"),
         ("totals", {"pairs": "many"}, 'totals.pairs is "many"; expected a count'),
+        ("dropped", {"tokens": None}, "dropped.tokens is missing; expected a count"),
+        ("changed", [], "changed is []; expected an object"),
+        ("rejects", 7, "rejects is 7; expected documents, listed and sha256"),
+        ("rejects", {"sha256": 7}, 'rejects is {"sha256": 7}; expected documents'),
+        ("tokenizer", MANIFEST["tokenizer"] | {"num_ids": 10**20}, "tokenizer is"),
+        (
+            "history",
+            [{"stage": "pair", "totals": {"pairs": "x"}, "rates": {}}],
+            'history[0].totals.pairs is "x"; expected a count',
+        ),
     ],
 )
 def test_faults_are_named(key, value, expected):
