@@ -223,6 +223,21 @@ class EpochWriter:
     def _edges(self, examples: Examples) -> list[int]:
         return shard_edges(examples.rows, examples.max_seq_length, self.shards)
 
+    def _contents(
+        self, run: Run, examples: Examples, numbers: Sequence[int]
+    ) -> dict[int, ShardContent]:
+        """Return what the shards of an epoch hold that are to be written, by their numbers."""
+        contents = [
+            ShardContent(rows, part.max_seq_length, part.bin)
+            for part in examples.by_bin()
+            for rows in part.portions(run, self._edges(part))
+        ]
+        return {
+            number: content
+            for number, content in zip(numbers, contents, strict=True)
+            if self.only is None or number in self.only
+        }
+
     def _write_epoch(
         self, run: Run, examples: Examples, masking: Masking | None, numbers: Sequence[int]
     ) -> Receipt:
@@ -234,19 +249,10 @@ class EpochWriter:
         shuffle = Shuffle(self.seed, number) if self.shards.shuffle else None
         order = replace(examples.order, shuffle=shuffle)
         ordered = examples.in_order(run, order, f"shuffle epoch {number}")
-        contents = [
-            ShardContent(rows, part.max_seq_length, part.bin)
-            for part in ordered.by_bin()
-            for rows in part.portions(run, self._edges(part))
-        ]
-        chosen = {
-            number: content
-            for number, content in zip(numbers, contents, strict=True)
-            if self.only is None or number in self.only
-        }
+        contents = self._contents(run, ordered, numbers)
         phase = WritingPhase(self.staged, self.schema, self.shards.compression, examples.columns)
         written: Receipt = {"shards": [], "counts": {}}
-        for receipt in phase.run(run, chosen, masking):
+        for receipt in phase.run(run, contents, masking):
             written["shards"].extend(receipt["shards"])
             add_counts(written["counts"], receipt["counts"])
         if done is not None:
