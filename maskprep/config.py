@@ -329,6 +329,8 @@ class ShardConfig:
     compression: Compression = "zstd"
     num_shards: int | None = None
     """Of examples, for every epoch; their rows differ by one at most. None: as shard_rows says."""
+    bin_size: int | None = None
+    """Lengths that share a bin, of examples; every shard has rows of one bin. None: no bins."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -354,6 +356,9 @@ class ShardConfig:
             "num_shards",
             self.num_shards,
             "nothing beside --shard-rows, which also says how many shards there are",
+        )
+        _require(
+            self.bin_size is None or self.bin_size >= 1, "bin_size", self.bin_size, "at least 1"
         )
 
 

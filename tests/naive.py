@@ -133,6 +133,14 @@ def shuffle_key(example_id, seed, epoch):
     return high << 32 | low
 
 
+def find_bin(length, size, longest):
+    """Return the longest length of the bin that a row is of: the first multiple it fits."""
+    end = size
+    while end < length:
+        end += size
+    return end if longest is None else min(end, longest)
+
+
 def name_example(document_id, place, duplicate):
     """Return the id of example number `place` of a document."""
     low, high, _, _ = draw(0, EXAMPLE, duplicate, document_id, place)

@@ -19,6 +19,7 @@ from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shards import open_shard, read_shard
 from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
+from maskprep.tasks.bins import padding_shares
 
 MEASURED_TOKENS = 2**26
 """Enough to see a rate to four digits, read in a second or two."""
@@ -111,6 +112,9 @@ def _inspect_folder(path: Path, num_rows: int) -> Inspected:
     found = _inspect_shards(str(path), shards, tokenizer, num_rows)
     found.kind, found.stage = "data set", manifest["stage"]
     kept = ("settings", "totals", "rates", "dropped", "changed", "history", "versions")
+    if "bins" in manifest:
+        found.statistics["bins"] = manifest["bins"]
+        found.statistics["padding"] = padding_shares(manifest)
     found.statistics["manifest"] = {key: manifest[key] for key in kept if key in manifest}
     return found
 

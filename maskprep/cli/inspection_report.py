@@ -19,7 +19,13 @@ from maskprep.cli.decoded_rows import (
 )
 from maskprep.cli.inspection import Inspected
 from maskprep.cli.progress import readable_bytes
-from maskprep.cli.report import counted_lines, has_colour, open_console, print_lines
+from maskprep.cli.report import (
+    bins_line,
+    counted_lines,
+    has_colour,
+    open_console,
+    print_lines,
+)
 from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.storage.atomic import atomic_file
 
@@ -136,6 +142,7 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
     yield "rows", f"{found['rows']:,}"
     if "shards" in found:
         yield "shards", f"{found['shards']:,} ({readable_bytes(found['bytes'])})"
+    yield from _bin_lines(found)
     manifest = found.get("manifest", {})
     if manifest.get("totals"):
         for name, number in manifest["totals"].items():
@@ -155,3 +162,11 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
         if "fill" in entry.get("rates", {}):
             yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"
     yield from counted_lines(manifest)
+
+
+def _bin_lines(found: Mapping[str, Any]) -> Iterator[Line]:
+    yield from bins_line(found.get("bins", []), found.get("padding", {}))
+    for one in found.get("bins", []):
+        full = one["tokens"] / (one["rows"] * one["bin"])
+        shards = f"{one['shards']:,} shard" + ("s" if one["shards"] > 1 else "")
+        yield f"bin {one['bin']}", f"{one['rows']:,} rows, {full:.1%} full, in {shards}"

@@ -171,7 +171,16 @@ class OrderOptions:
         int | None,
         _shards(
             metavar="N",
-            help="So many shards for every epoch, with equal numbers of rows (one more or less).",
+            help="So many shards for every epoch, with equal numbers of rows (one more or less); "
+            "with --bin-size, so many for every bin.",
+        ),
+    ] = None
+    bin_size: Annotated[
+        int | None,
+        _shards(
+            metavar="N",
+            help="Every shard of a folder holds rows of one bin: 1 to N tokens, N + 1 to 2N, and "
+            "so on. Batches of one bin need little padding.",
         ),
     ] = None
 

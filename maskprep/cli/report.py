@@ -1,7 +1,7 @@
 """What a command says when it is done: what was made, what was dropped, what looks odd."""
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
@@ -14,6 +14,7 @@ from maskprep.cli.hints import hints_of
 from maskprep.cli.options import ReportOptions
 from maskprep.cli.progress import readable_bytes
 from maskprep.cli.standard_streams import printable
+from maskprep.tasks.bins import padding_shares
 
 if TYPE_CHECKING:
     from maskprep.config import TrainingConfig
@@ -175,8 +176,17 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
     if shards is not None:
         size = readable_bytes(sum(shard["bytes"] for shard in shards))
         yield "shards", f"{len(shards):,} ({size})"
+    yield from bins_line(manifest.get("bins", []), padding_shares(manifest))
     for entry in (*manifest.get("history", []), manifest):
         yield from _rates(entry)
+
+
+def bins_line(bins: Sequence[Mapping[str, int]], padding: Mapping[str, float]) -> Iterator[Line]:
+    """Say how many bins there are, and how much padding they save."""
+    if bins:
+        without = f"to {padding['longest']:,} tokens {padding['to_longest']:.1%}"
+        shares = f"padding to the end of the bin {padding['to_bin']:.1%}, {without}"
+        yield "bins", f"{len(bins):,}; {shares}"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:

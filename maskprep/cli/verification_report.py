@@ -93,6 +93,8 @@ def _sound(found: "Verification") -> Iterator[Line]:
     shards = found.manifest["shards"]
     size = readable_bytes(sum(shard["bytes"] for shard in shards))
     yield "shards", f"{len(shards):,} ({size}): bytes, pages, columns and rows are as written"
+    if bins := found.manifest.get("bins"):
+        yield "bins", f"{len(bins):,}; every row lies in that of its shard"
     yield "rows", f"{totals.rows:,}"
     yield "tokens", f"{totals.tokens:,}"
     yield "tokenizer", f"{found.manifest['tokenizer']['fingerprint'][:12]}, the one of the manifest"

@@ -8,6 +8,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.config import MaskingConfig
+from maskprep.length_bins import LengthBins
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
 
@@ -36,6 +37,8 @@ class RowRules:
         unknown_id: id of the unknown token, if there is one.
         max_tokens: most tokens of a row, if that is known.
         masking: settings of masked rows.
+        bins: of the data set, if it has any.
+        bin: that all rows of the shard must be of.
     """
 
     maskable: NDArray[np.bool_]
@@ -44,6 +47,8 @@ class RowRules:
     unknown_id: int | None = None
     max_tokens: int | None = None
     masking: MaskingConfig = field(default_factory=MaskingConfig)
+    bins: LengthBins | None = None
+    bin: int | None = None
 
     @property
     def random_other_prob(self) -> float:
@@ -167,6 +172,7 @@ class RowChecker:
         if self.rules.max_tokens is not None:
             long = np.flatnonzero(rows.lengths > self.rules.max_tokens)
             note(f"more than {self.rules.max_tokens:,} tokens", rows.first + long)
+        self._check_bin(rows)
         fits = self._lists_fit(batch, rows, name)
         strange = (rows.ids < 0) | (rows.ids >= limit)
         note(f"{name} holds an id outside 0 to {limit - 1:,}", rows.of_tokens(strange))
@@ -187,6 +193,14 @@ class RowChecker:
             note("padding_mask is false in an unpadded row", rows.of_tokens(padding))
         if self.epoch is not None:
             self._check_selection(batch, rows, name)
+
+    def _check_bin(self, rows: "_Rows") -> None:
+        bins, longest = self.rules.bins, self.rules.bin
+        if bins is None or longest is None:
+            return
+        strange = np.flatnonzero(bins.of_lengths(rows.lengths) != longest)
+        what = f"not of bin {longest} ({bins.shortest(longest)} to {longest} tokens)"
+        self.faults.note(what, rows.first + strange)
 
     def _lists_fit(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> bool:
         """Check that the columns agree about how long each row is."""

@@ -7,15 +7,18 @@ from typing import Any
 _CARD = """\
 ---
 configs:
-- config_name: default
-  data_files: data/*.parquet
-  version: 1.0.{number}
----
+{configs}---
 
 # {title}
 
 Made by `maskprep {stage}`. `manifest.json` holds every setting, the hash of every source and
 shard, and what was dropped; `maskprep inspect` shows rows.
+"""
+
+_CONFIG = """\
+- config_name: {name}
+  data_files: data/{files}
+  version: 1.0.{number}
 """
 
 _TITLES = {
@@ -27,9 +30,16 @@ _TITLES = {
 
 
 def card_text(manifest: Mapping[str, Any]) -> str:
-    """Return the card of a data set."""
+    """Return the card of a data set: `datasets` loads all of it, or one bin by its name."""
     stage = manifest["stage"]
-    return _CARD.format(title=_TITLES[stage], stage=stage, number=_content_number(manifest))
+    files = {"default": "*.parquet"}
+    bins = [f"bin-{one['bin']}" for one in manifest.get("bins", [])]
+    files |= {name: f"*-{name}.parquet" for name in bins}
+    number = _content_number(manifest)
+    configs = "".join(
+        _CONFIG.format(name=name, files=pattern, number=number) for name, pattern in files.items()
+    )
+    return _CARD.format(title=_TITLES[stage], stage=stage, configs=configs)
 
 
 def _content_number(manifest: Mapping[str, Any]) -> int:

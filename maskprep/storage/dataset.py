@@ -25,7 +25,7 @@ from maskprep.storage.manifest import (
     identity_of_manifest,
     is_same,
     is_unchanged,
-    shard_name,
+    number_of_shard,
     to_json,
     with_checksum,
 )
@@ -115,8 +115,8 @@ class DatasetFolder(DatasetLayout):
 
     def _holds_shards_only(self) -> bool:
         """Tell whether a folder without a readable manifest is ours all the same."""
-        names = {entry.name for entry in self.data.iterdir()} if self.data.is_dir() else set()
-        return names == {shard_name(number) for number in range(len(names))} != set()
+        names = [entry.name for entry in self.data.iterdir()] if self.data.is_dir() else []
+        return bool(names) and {number_of_shard(name) for name in names} == set(range(len(names)))
 
     @contextmanager
     def repairing(self) -> Iterator[None]:

@@ -1,6 +1,6 @@
 """The layout of a data-set folder, and how one that is complete is read.
 
-OUT/data/part-00000.parquet ...   shards
+OUT/data/part-00000.parquet ...   shards; with --bin-size part-00000-bin-128.parquet ...
 OUT/manifest.json                 written last: a folder with it is complete
 OUT/tokenizer/                    copy of the tokenizer
 OUT/rejects.jsonl                 documents that were skipped, cut or mended, if there are any
@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from maskprep.errors import ConfigError, MachineError, ShardError
-from maskprep.storage.manifest import is_manifest, shard_name
+from maskprep.storage.manifest import is_manifest, number_of_shard
 
 OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", ".work")
 """All that may lie in such a folder."""
@@ -86,7 +86,8 @@ class DatasetLayout:
                 f"{self.path} is not finished: it has no manifest.json. Run the command that makes "
                 f"it again; it goes on where it stopped."
             )
-        if (self.data / shard_name(0)).exists():
+        names = [entry.name for entry in self.data.iterdir()] if self.data.is_dir() else []
+        if any(number_of_shard(name) == 0 for name in names):
             raise ShardError(
                 f"{self.path} has lost its manifest.json, which says what its shards must be. "
                 f"Make the data set again in another folder."

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from maskprep.storage.shards import Shard
@@ -26,29 +26,54 @@ _KINDS: dict[str, type] = {
     "changed": dict,
 }
 _ROLES = {"mask", "cls", "sep", "pad", "unk"}
-_SHARD_NAME = "part-{:05d}.parquet"
+_SHARD_NAME = re.compile(r"part-([0-9]{5,})(?:-bin-([0-9]+))?\.parquet")
 _HASH = re.compile(r"(?:[0-9a-f]{32}){1,2}")
-
-
 MOST_IDS = 2**31 - 1
 """Ids are int32."""
 
 
-def shard_name(number: int) -> str:
-    """Return the final name of a shard."""
-    return _SHARD_NAME.format(number)
+def shard_name(number: int, longest: int | None = None) -> str:
+    """Return the final name of a shard.
+
+    Args:
+        number: of the shard, first in the name so that names are in the order of the rows.
+        longest: longest length of its bin, if there are bins.
+    """
+    stem = f"part-{number:05d}" + ("" if longest is None else f"-bin-{longest}")
+    return f"{stem}.parquet"
+
+
+def number_of_shard(name: str) -> int | None:
+    """Return the number of the shard that has such a name; None: no shard has."""
+    found = _SHARD_NAME.fullmatch(name)
+    return None if found is None else int(found[1])
 
 
 def shard_entry(shard: Shard, number: int) -> dict[str, Any]:
     """Return a shard's line in the manifest, under its final name."""
+    of_bin = {} if shard.bin is None else {"bin": shard.bin}
     return {
-        "name": shard_name(number),
+        "name": shard_name(number, shard.bin),
+        **of_bin,
         "rows": shard.rows,
         "tokens": shard.tokens,
         "bytes": shard.bytes,
         "sha256": shard.sha256,
         "rows_xxh128": shard.rows_xxh128,
     }
+
+
+def bin_entries(shards: Iterable[Mapping[str, Any]]) -> list[dict[str, int]]:
+    """Return what each bin holds, by ascending length; nothing where shards are of no bin."""
+    found: dict[int, dict[str, int]] = {}
+    for shard in shards:
+        if "bin" in shard:
+            empty = {"bin": shard["bin"], "shards": 0, "rows": 0, "tokens": 0}
+            entry = found.setdefault(shard["bin"], empty)
+            entry["shards"] += 1
+            entry["rows"] += shard["rows"]
+            entry["tokens"] += shard["tokens"]
+    return [found[longest] for longest in sorted(found)]
 
 
 def to_json(value: Any) -> bytes:  # noqa: ANN401 - any JSON value
@@ -106,8 +131,14 @@ def manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"stage is {manifest['stage']!r}; expected one of {', '.join(STAGES)}"
     yield from _stage_faults(manifest)
     yield from _tokenizer_faults(manifest["tokenizer"])
-    for number, shard in enumerate(manifest["shards"]):
-        yield from _shard_faults(number, shard)
+    shard_faults = [
+        fault
+        for number, shard in enumerate(manifest["shards"])
+        for fault in _shard_faults(number, shard)
+    ]
+    yield from shard_faults
+    if not shard_faults and manifest.get("bins", []) != bin_entries(manifest["shards"]):
+        yield "bins are not the sums of the shards of each bin"
     for number, source in enumerate(manifest["sources"]):
         if not _is_entry(source, ("bytes",), ("sha256",)):
             yield f"sources[{number}] is {_shown(source)}; expected name, bytes and sha256"
@@ -169,8 +200,10 @@ def _shard_faults(number: int, shard: Any) -> Iterator[str]:  # noqa: ANN401 - a
             f"shards[{number}] is {_shown(shard)}; expected name, rows, tokens, bytes, sha256 and "
             f"rows_xxh128"
         )
-    elif shard["name"] != shard_name(number):
-        yield f"shards[{number}] is named {shard['name']!r}; expected {shard_name(number)!r}"
+    elif "bin" in shard and not _is_count(shard["bin"]):
+        yield f"shards[{number}].bin is {_shown(shard['bin'])}; expected a length in tokens"
+    elif shard["name"] != (expected := shard_name(number, shard.get("bin"))):
+        yield f"shards[{number}] is named {shard['name']!r}; expected {expected!r}"
 
 
 def _is_entry(entry: Any, counts: tuple[str, ...], hashes: tuple[str, ...]) -> bool:  # noqa: ANN401

@@ -5,6 +5,8 @@ its rows' shuffle keys when it is written; afterwards any stretch of the shuffle
 slice of every run. The keys are uniform, so their highest bits cut the order into buckets of even
 size, and nothing but one bucket at a time has to be sorted. The result is ascending keys, ties by
 input order, whatever the runs' sizes were.
+
+With bins a file holds one run of each bin, one after the other; the runs of a bin are read alone.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -17,6 +19,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.kernels.counter_rng import shuffle_keys
+from maskprep.length_bins import LengthBins
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.row_order import gather_rows
@@ -35,39 +38,84 @@ class Shuffle:
 
 
 @dataclass(frozen=True)
+class Order:
+    """Ascending bins, if there are any; within a bin shuffled, or as the rows came."""
+
+    shuffle: Shuffle | None = None
+    bins: LengthBins | None = None
+
+
+INPUT_ORDER = Order()
+
+
+@dataclass(frozen=True)
 class Run:
-    """One file of rows."""
+    """Rows of one file.
+
+    Attributes:
+        path: of the file.
+        rows: how many.
+        start: first of them, in the file.
+        bin: that they are of; None: there are no bins.
+    """
 
     path: str
     rows: int
+    start: int = 0
+    bin: int | None = None
 
 
 def write_runs(
-    batches: Iterable[pa.RecordBatch],
-    folder: Path,
-    stem: str,
-    shuffle: Shuffle | None,
-    run_rows: int,
+    batches: Iterable[pa.RecordBatch], folder: Path, stem: str, order: Order, run_rows: int
 ) -> list[Run]:
-    """Write batches as runs: sorted runs of `run_rows` rows if they are shuffled, else one in all.
+    """Write batches as runs: sorted files of `run_rows` rows, or one file if nothing is sorted.
 
     Args:
-        batches: of one schema, cut anywhere, with a column example_id if shuffled.
+        batches: of one schema, cut anywhere; with a column example_id if they are shuffled, and
+            input_ids if there are bins.
         folder: where the files go.
         stem: first part of their names.
-        shuffle: the order; None keeps the rows' own.
-        run_rows: most rows of a sorted run, which is held in memory.
+        order: of the rows.
+        run_rows: most rows of a sorted file, which are held in memory.
     """
     runs: list[Run] = []
     with machine_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
-        if shuffle is None:
+        if order == INPUT_ORDER:
             run = _write_file(batches, folder / f"{stem}.arrow")
             return [run] if run.rows else []
         for number, pieces in enumerate(grouped(batches, run_rows)):
             path = folder / f"{stem}-{number:05d}.arrow"
-            runs.append(_write_file([_sorted_by_key(pieces, shuffle)], path))
+            runs.extend(_write_sorted(pieces, order, path))
     return runs
+
+
+def _write_sorted(pieces: Sequence[pa.RecordBatch], order: Order, path: Path) -> list[Run]:
+    """Write rows as one batch, sorted, ties in their order; return its run, or one of each bin."""
+    sorted_by = []
+    if order.shuffle is not None:
+        keys = [_keys(piece, order.shuffle) for piece in pieces]
+        sorted_by.append(np.concatenate(keys))
+        pieces = [
+            piece.append_column(_KEY, arrow_array(some))
+            for piece, some in zip(pieces, keys, strict=True)
+        ]
+    if order.bins is not None:
+        sorted_by.append(np.concatenate([_bins_of(piece, order.bins) for piece in pieces]))
+    run = _write_file([gather_rows(pieces, np.lexsort(sorted_by))], path)
+    return [run] if order.bins is None else _slices(run, np.sort(sorted_by[-1]))
+
+
+def _slices(run: Run, bins: NDArray[np.int64]) -> list[Run]:
+    """Return one run of each bin, of a file whose rows are of these bins."""
+    longest, starts, rows = np.unique(bins, return_index=True, return_counts=True)
+    numbers = zip(rows.tolist(), starts.tolist(), longest.tolist(), strict=True)
+    return [Run(run.path, *three) for three in numbers]
+
+
+def _bins_of(batch: pa.RecordBatch, bins: LengthBins) -> NDArray[np.int64]:
+    offsets = numpy_array(batch.column("input_ids").offsets).astype(np.int64)
+    return bins.of_lengths(np.diff(offsets))
 
 
 def _write_file(batches: Iterable[pa.RecordBatch], path: Path) -> Run:
@@ -94,18 +142,9 @@ def _keys(batch: pa.RecordBatch, shuffle: Shuffle) -> NDArray[np.uint64]:
     return keys
 
 
-def _sorted_by_key(pieces: Sequence[pa.RecordBatch], shuffle: Shuffle) -> pa.RecordBatch:
-    keys = [_keys(piece, shuffle) for piece in pieces]
-    keyed = [
-        piece.append_column(_KEY, arrow_array(some))
-        for piece, some in zip(pieces, keys, strict=True)
-    ]
-    return gather_rows(keyed, np.argsort(np.concatenate(keys), kind="stable"))
-
-
 def _open_run(run: Run) -> pa.RecordBatch:
-    """Map a sorted run, which is one batch."""
-    return pa.ipc.open_file(pa.memory_map(run.path)).get_batch(0)
+    """Map a sorted run, which lies in the only batch of its file."""
+    return pa.ipc.open_file(pa.memory_map(run.path)).get_batch(0).slice(run.start, run.rows)
 
 
 @dataclass(frozen=True)
@@ -121,7 +160,7 @@ def cut_order(runs: Sequence[Run], shuffle: Shuffle | None, edges: Sequence[int]
     """Cut the order of all rows into stretches.
 
     Args:
-        runs: in input order, as `write_runs` wrote them.
+        runs: in input order, as `write_runs` wrote them; with bins, those of one bin.
         shuffle: as given there.
         edges: where each stretch begins, and where the last one ends: the number of rows.
     """
@@ -151,7 +190,7 @@ def read_stretch(
         while skip >= runs[first].rows:
             skip -= runs[first].rows
             first += 1
-        ordered = _in_order(runs[first:])
+        ordered = _in_order(runs[first:], batch_rows)
     else:
         ordered = _by_key(runs, stretch, batch_rows)
     for batch in ordered:
@@ -168,14 +207,19 @@ def read_stretch(
 
 def read_run(run: Run) -> Iterator[pa.RecordBatch]:
     """Read the rows of one run, as they were written."""
+    if run.bin is not None:
+        yield _open_run(run)
+        return
     file = pa.ipc.open_file(pa.memory_map(run.path))
     for number in range(file.num_record_batches):
         yield file.get_batch(number)
 
 
-def _in_order(runs: Sequence[Run]) -> Iterator[pa.RecordBatch]:
+def _in_order(runs: Sequence[Run], batch_rows: int) -> Iterator[pa.RecordBatch]:
     for run in runs:
-        yield from read_run(run)
+        for batch in read_run(run):
+            for start in range(0, batch.num_rows, batch_rows):
+                yield batch.slice(start, batch_rows)
 
 
 def _by_key(runs: Sequence[Run], stretch: Stretch, batch_rows: int) -> Iterator[pa.RecordBatch]:

@@ -36,6 +36,7 @@ class Shard:
         bytes: of the file.
         sha256: of the file's bytes, in hex.
         rows_xxh128: of its rows (`RowHash`), in hex.
+        bin: that its rows are of (`LengthBins`); None: there are no bins.
     """
 
     name: str
@@ -44,6 +45,7 @@ class Shard:
     bytes: int
     sha256: str
     rows_xxh128: str
+    bin: int | None = None
 
 
 class _HashingFile(io.RawIOBase):

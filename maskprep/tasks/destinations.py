@@ -8,7 +8,7 @@ from typing import Any
 import pyarrow as pa
 
 from maskprep.config import Compression
-from maskprep.storage.runs import Shuffle, write_runs
+from maskprep.storage.runs import Order, write_runs
 from maskprep.storage.shards import ROW_GROUP_TOKENS, regroup, write_shard
 from maskprep.storage.spool import spool_files, write_spool
 
@@ -73,16 +73,16 @@ class FlatFiles:
 
 @dataclass(frozen=True)
 class RunFiles:
-    """Runs of rows, sorted if they are to be shuffled."""
+    """Runs of rows, sorted if they are to be shuffled or laid into bins."""
 
     folder: str
     stem: str
-    shuffle: Shuffle | None
+    order: Order
     rows: int
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
         """Write all rows; return the runs."""
-        runs = write_runs(batches, Path(self.folder), self.stem, self.shuffle, self.rows)
+        runs = write_runs(batches, Path(self.folder), self.stem, self.order, self.rows)
         return {"runs": [asdict(run) for run in runs]}
 
 
@@ -93,7 +93,7 @@ def files_of(receipt: Mapping[str, Any]) -> Iterator[Path]:
     """List the files that a task wrote."""
     for shard in receipt.get("shards", ()):
         yield Path(shard["file"])
-    for run in receipt.get("runs", ()):
-        yield Path(run["path"])
+    for path in dict.fromkeys(run["path"] for run in receipt.get("runs", ())):
+        yield Path(path)
     if "spool" in receipt:
         yield from spool_files(Path(receipt["spool"]["folder"]))

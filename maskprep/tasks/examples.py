@@ -1,23 +1,30 @@
 """Examples on their way to final shards: where they lie, in which order they are written."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import pyarrow as pa
 
 from maskprep.config import ShardConfig
 from maskprep.stages.masking import MaskingCounts
+from maskprep.storage.runs import INPUT_ORDER, Order, Shuffle, write_runs
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle, write_runs
-from maskprep.storage.shards import row_group_rows
+from maskprep.tasks.bins import length_bins
 from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.journal import Receipt, read_receipt, write_receipt
 from maskprep.tasks.pairing import RUN_TOKENS
 from maskprep.tasks.plan import Run, add_counts
-from maskprep.tasks.records import max_seq_length_of
+from maskprep.tasks.records import Record, max_seq_length_of
 from maskprep.tasks.rows import Rows, cut_run_rows, cut_shard_rows
-from maskprep.tasks.writing import Masking, WritingPhase, edges_every, shard_edges, sort_phase
+from maskprep.tasks.writing import (
+    Masking,
+    ShardContent,
+    WritingPhase,
+    edges_every,
+    shard_edges,
+    sort_phase,
+)
 
 DEFAULT_SEQ_LENGTH = 512
 """Assumed for shards that do not say how long their rows are."""
@@ -33,7 +40,8 @@ class Examples:
         columns: their names.
         shards: path and number of rows of each, or
         runs: as `write_runs` wrote them,
-        shuffle: in this order.
+        order: in this order.
+        bin: that all rows are of; None: there are no bins, or these are the rows of all.
     """
 
     rows: int
@@ -41,26 +49,77 @@ class Examples:
     columns: tuple[str, ...]
     shards: tuple[tuple[str, int], ...] = ()
     runs: tuple[RowRun, ...] = ()
-    shuffle: Shuffle | None = None
+    order: Order = INPUT_ORDER
+    bin: int | None = None
 
-    def portions(self, run: Run, shuffle: Shuffle | None, edges: Sequence[int]) -> list[Rows]:
-        """Cut the examples into portions, in input order or shuffled.
+    def by_bin(self) -> list["Examples"]:
+        """Return the examples of each bin, by ascending length; without bins all of them."""
+        if self.order.bins is None or self.bin is not None:
+            return [self]
+        runs_of: dict[int, list[RowRun]] = {}
+        for one in self.runs:
+            assert one.bin is not None
+            runs_of.setdefault(one.bin, []).append(one)
+        return [
+            replace(
+                self,
+                rows=sum(one.rows for one in runs),
+                max_seq_length=longest,
+                runs=tuple(runs),
+                bin=longest,
+            )
+            for longest, runs in sorted(runs_of.items())
+        ]
+
+    def in_order(self, run: Run, order: Order, name: str) -> "Examples":
+        """Return the examples in another order; `name` is that of the phase that sorts them."""
+        if order == self.order:
+            return self
+        run_rows = max(1, RUN_TOKENS // self.max_seq_length)
+        portions = [
+            rows
+            for part in self.by_bin()
+            for rows in part.portions(run, edges_every(run_rows, part.rows))
+        ]
+        runs = sort_phase(run, name, portions, self.columns, order, run_rows)
+        return replace(self, shards=(), runs=tuple(runs), order=order)
+
+    def portions(self, run: Run, edges: Sequence[int]) -> list[Rows]:
+        """Cut the examples into portions, in their order; where there are bins, those of one.
 
         Args:
             run: engine, progress, folders.
-            shuffle: the order.
             edges: where each portion begins, and where the last one ends: the number of rows.
         """
-        if self.shards and shuffle is None:
+        if self.shards:
             return list(cut_shard_rows(self.shards, edges))
-        runs = self.runs
-        if shuffle != self.shuffle or self.shards:
-            assert shuffle is not None
-            run_rows = max(1, RUN_TOKENS // self.max_seq_length)
-            unsorted = self.portions(run, self.shuffle, edges_every(run_rows, self.rows))
-            runs = tuple(sort_phase(run, unsorted, self.columns, shuffle, run_rows))
+        shuffle = self.order.shuffle
         name = "in-order" if shuffle is None else f"shuffled-{shuffle.epoch:05d}"
-        return list(cut_run_rows(runs, run.scratch / f"{name}.json", shuffle, edges))
+        name += "" if self.bin is None else f"-bin-{self.bin}"
+        return list(cut_run_rows(self.runs, run.scratch / f"{name}.json", shuffle, edges))
+
+
+def first_order(record: Record, shards: ShardConfig, seed: int) -> Order:
+    """Return in which order the first epoch is written.
+
+    Args:
+        record: of the examples, or of what is made of them.
+        shards: whether they are shuffled, and laid into bins.
+        seed: of the shuffle.
+    """
+    bins = length_bins(record, shards.bin_size)
+    return Order(Shuffle(seed, 0) if shards.shuffle else None, bins)
+
+
+def open_examples(run: Run, rows: StageInput, limit: int | None, order: Order) -> Examples:
+    """Return examples that can be read again, for the first of the orders that are written.
+
+    Those of a stream are copied. Those of shards stay where they are, unless there are bins.
+    """
+    if rows.stream is not None:
+        return _examples_of_stream(run, rows, limit, order)
+    examples = examples_of(rows, limit)
+    return examples if order.bins is None else examples.in_order(run, order, "bin")
 
 
 def examples_of(rows: StageInput, limit: int | None) -> Examples:
@@ -70,9 +129,7 @@ def examples_of(rows: StageInput, limit: int | None) -> Examples:
     return Examples(total, _max_seq_length(rows), names, shards=tuple(rows.shards))
 
 
-def examples_of_stream(
-    run: Run, rows: StageInput, limit: int | None, shuffle: Shuffle | None
-) -> Examples:
+def _examples_of_stream(run: Run, rows: StageInput, limit: int | None, order: Order) -> Examples:
     """Copy the examples of a stream into runs, in this process, which alone holds the pipe."""
     assert rows.stream is not None
     length = _max_seq_length(rows)
@@ -83,11 +140,11 @@ def examples_of_stream(
         _told(run, batches, names),
         run.scratch / "examples",
         "stream",
-        shuffle,
+        order,
         max(1, RUN_TOKENS // length),
     )
     run.progress.end()
-    return Examples(sum(r.rows for r in runs), length, names, runs=tuple(runs), shuffle=shuffle)
+    return Examples(sum(r.rows for r in runs), length, names, runs=tuple(runs), order=order)
 
 
 def source_batches(
@@ -100,12 +157,9 @@ def source_batches(
     if rows.stream is not None and len(maskings) == 1:
         yield maskings[0], first_rows(rows.stream.batches(), limit)
         return
-    if rows.stream is not None:
-        examples = examples_of_stream(run, rows, limit, None)
-    else:
-        examples = examples_of(rows, limit)
+    examples = open_examples(run, rows, limit, INPUT_ORDER)
     for masking in maskings:
-        portions = examples.portions(run, None, edges_every(max(examples.rows, 1), examples.rows))
+        portions = examples.portions(run, edges_every(max(examples.rows, 1), examples.rows))
         yield masking, (batch for rows in portions for batch in rows.read(examples.columns))
 
 
@@ -156,7 +210,7 @@ class EpochWriter:
         """Write every epoch; return all shards in order, and the sum of the counts."""
         written: list[Receipt] = []
         counts: Receipt = asdict(MaskingCounts())
-        shards_of_epoch = len(self._edges(examples)) - 1
+        shards_of_epoch = sum(len(self._edges(part)) - 1 for part in examples.by_bin())
         for place, masking in enumerate(maskings):
             numbers = range(place * shards_of_epoch, (place + 1) * shards_of_epoch)
             if self.only is not None and self.only.isdisjoint(numbers):
@@ -169,6 +223,21 @@ class EpochWriter:
     def _edges(self, examples: Examples) -> list[int]:
         return shard_edges(examples.rows, examples.max_seq_length, self.shards)
 
+    def _contents(
+        self, run: Run, examples: Examples, numbers: Sequence[int]
+    ) -> dict[int, ShardContent]:
+        """Return what the shards of an epoch hold that are to be written, by their numbers."""
+        contents = [
+            ShardContent(rows, part.max_seq_length, part.bin)
+            for part in examples.by_bin()
+            for rows in part.portions(run, self._edges(part))
+        ]
+        return {
+            number: content
+            for number, content in zip(numbers, contents, strict=True)
+            if self.only is None or number in self.only
+        }
+
     def _write_epoch(
         self, run: Run, examples: Examples, masking: Masking | None, numbers: Sequence[int]
     ) -> Receipt:
@@ -177,23 +246,18 @@ class EpochWriter:
         found = None if done is None else read_receipt(done)
         if found is not None:
             return found
-        length = examples.max_seq_length
         shuffle = Shuffle(self.seed, number) if self.shards.shuffle else None
-        portions = dict(
-            zip(numbers, examples.portions(run, shuffle, self._edges(examples)), strict=True)
-        )
-        if self.only is not None:
-            portions = {number: portions[number] for number in numbers if number in self.only}
-        group_rows = row_group_rows(length)
-        phase = WritingPhase(
-            self.staged, self.schema, self.shards.compression, group_rows, examples.columns
-        )
+        order = replace(examples.order, shuffle=shuffle)
+        ordered = examples.in_order(run, order, f"shuffle epoch {number}")
+        contents = self._contents(run, ordered, numbers)
+        phase = WritingPhase(self.staged, self.schema, self.shards.compression, examples.columns)
         written: Receipt = {"shards": [], "counts": {}}
-        for receipt in phase.run(run, portions, masking):
+        for receipt in phase.run(run, contents, masking):
             written["shards"].extend(receipt["shards"])
             add_counts(written["counts"], receipt["counts"])
         if done is not None:
             write_receipt(done, written)
-        for path in (run.scratch / f"sorted-{number:05d}").glob("*.arrow"):
-            path.unlink()
+        if ordered is not examples:
+            for path in {one.path for one in ordered.runs}:
+                Path(path).unlink()
         return written

@@ -20,15 +20,16 @@ from maskprep.stages.masking import MaskingCounts
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import shard_name
+from maskprep.storage.runs import INPUT_ORDER, Order
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool
 from maskprep.tasks.destinations import DocumentShards, FlatFiles, RunFiles
 from maskprep.tasks.examples import (
     EpochWriter,
     Examples,
     examples_of,
-    examples_of_stream,
+    first_order,
+    open_examples,
     source_batches,
 )
 from maskprep.tasks.inputs import StageInput
@@ -110,7 +111,7 @@ class TokenizationJob:
         """Write the documents of each task as soon as all before are written."""
 
         def part(number: int) -> RunFiles:
-            return RunFiles(str(run.scratch / "documents"), f"{number:06d}", None, 0)
+            return RunFiles(str(run.scratch / "documents"), f"{number:06d}", INPUT_ORDER, 0)
 
         totals: Record = {}
         writer = stream_writer(sink, self._schema(), self.tokenizer)
@@ -139,9 +140,9 @@ class ExamplesJob:
     def _schema(self) -> pa.Schema:
         return with_metadata(self.maker.schema, shard_record(self.record, self.source.tokenizer))
 
-    def _runs(self, run: Run, shuffle: Shuffle | None, counts: Record) -> Iterator[list[RowRun]]:
+    def _runs(self, run: Run, order: Order, counts: Record) -> Iterator[list[RowRun]]:
         spools = spool_input(run, self.source, self.limit, self.maker.max_sentence)
-        return self.maker.phase(spools, shuffle).run(run, counts)
+        return self.maker.phase(spools, order).run(run, counts)
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write the examples in global order."""
@@ -149,11 +150,11 @@ class ExamplesJob:
             write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         counts: Record = {}
         config = self.maker.config
-        shuffle = Shuffle(config.seed, 0) if self.shards.shuffle else None
-        runs = tuple(one for few in self._runs(run, shuffle, counts) for one in few)
+        order = first_order(self.record, self.shards, config.seed)
+        runs = tuple(one for few in self._runs(run, order, counts) for one in few)
         names = tuple(self.maker.schema.names)
         examples = Examples(
-            self.maker.rows(counts), config.max_seq_length, names, runs=runs, shuffle=shuffle
+            self.maker.rows(counts), config.max_seq_length, names, runs=runs, order=order
         )
         writer = EpochWriter(folder.staged, self._schema(), self.shards, config.seed, self.only)
         written, _ = writer.write_all(run, examples, [None])
@@ -163,7 +164,7 @@ class ExamplesJob:
         """Write the examples in the order of the documents."""
         counts: Record = {}
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
-        for runs in self._runs(run, None, counts):
+        for runs in self._runs(run, INPUT_ORDER, counts):
             emit_runs(writer, runs)
         results = {**self.maker.results(counts), **self.source.provenance()}
         entry = history_entry(self.maker.stage, results)
@@ -191,11 +192,8 @@ class MaskingJob:
         """Write every epoch in an order of its own."""
         with machine_errors(folder.tokenizer):
             write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
-        if self.source.stream is None:
-            examples = examples_of(self.source, self.limit)
-        else:
-            shuffle = Shuffle(self.config.seed, 0) if self.shards.shuffle else None
-            examples = examples_of_stream(run, self.source, self.limit, shuffle)
+        order = first_order(self.record, self.shards, self.config.seed)
+        examples = open_examples(run, self.source, self.limit, order)
         writer = EpochWriter(
             folder.staged, self._schema(), self.shards, self.config.seed, self.only
         )
@@ -277,9 +275,9 @@ class PreparationJob:
         self, run: Run, maker: ExampleMaker, spools: list[Spool]
     ) -> tuple[Examples, Record]:
         counts: Record = {}
-        shuffle = Shuffle(self.masking.seed, 0) if self.shards.shuffle else None
-        made = maker.phase(spools, shuffle).run(run, counts)
+        order = first_order(self.record, self.shards, self.masking.seed)
+        made = maker.phase(spools, order).run(run, counts)
         runs = tuple(one for few in made for one in few)
         names, length = tuple(maker.schema.names), self.examples.max_seq_length
-        examples = Examples(maker.rows(counts), length, names, runs=runs, shuffle=shuffle)
+        examples = Examples(maker.rows(counts), length, names, runs=runs, order=order)
         return examples, history_entry(maker.stage, maker.results(counts))

@@ -10,8 +10,8 @@ from maskprep.config import PackingConfig, PairingConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.schema import ExampleKind, examples_schema
 from maskprep.stages.packing import max_packed_tokens
+from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool
 from maskprep.tasks.packing import UNCUT, PackingPhase, sequence_layout
 from maskprep.tasks.pairing import PairingPhase, pair_layout, require_pairable
@@ -64,13 +64,13 @@ class ExampleMaker:
         """Columns of the examples."""
         return examples_schema(kind_made(self.config))
 
-    def phase(self, spools: Sequence[Spool], shuffle: Shuffle | None) -> ExamplesPhase:
+    def phase(self, spools: Sequence[Spool], order: Order) -> ExamplesPhase:
         """Return the tasks, for documents that are spooled."""
         config = self.config
         if isinstance(config, PairingConfig):
-            return PairingPhase(spools, config, pair_layout(self.tokenizer), shuffle)
+            return PairingPhase(spools, config, pair_layout(self.tokenizer), order)
         layout = sequence_layout(self.tokenizer)
-        return PackingPhase(spools, config, layout, self.has_sentences, shuffle)
+        return PackingPhase(spools, config, layout, self.has_sentences, order)
 
     def rows(self, counts: Record) -> int:
         """Return how many examples were made."""

@@ -10,8 +10,8 @@ from dataclasses import asdict, dataclass
 from maskprep.config import PackingConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.stages.packing import PackingCounts, SequenceLayout, pack_documents
+from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool
 from maskprep.tasks.destinations import RunFiles
 from maskprep.tasks.journal import Receipt
@@ -75,7 +75,7 @@ class PackingPhase:
     config: PackingConfig
     layout: SequenceLayout
     has_sentences: bool
-    shuffle: Shuffle | None
+    order: Order
 
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
         """Pack the documents of every section; yield the runs in the corpus's order.
@@ -97,7 +97,7 @@ class PackingPhase:
                 self.layout,
                 self.config,
                 self.has_sentences,
-                RunFiles(str(run.scratch / "rows"), f"{number:05d}", self.shuffle, run_rows),
+                RunFiles(str(run.scratch / "rows"), f"{number:05d}", self.order, run_rows),
             )
             for number, start in enumerate(range(0, total, size))
         )

@@ -21,8 +21,8 @@ from maskprep.stages.pairing import (
     pair_sentences,
 )
 from maskprep.storage.atomic import atomic_file
+from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle
 from maskprep.storage.spool import Spool, SpooledCorpus, write_spool
 from maskprep.tasks.destinations import FlatFiles, RunFiles
 from maskprep.tasks.inputs import StageInput
@@ -33,7 +33,7 @@ from maskprep.tasks.rows import ShardRows
 
 STREAM_SPOOL_TOKENS = 2**24
 RUN_TOKENS = 2**22
-"""Of rows that are sorted in memory, for a shuffle."""
+"""Of rows that are sorted in memory, for a shuffle or into bins."""
 
 
 def pair_layout(tokenizer: Tokenizer) -> PairLayout:
@@ -200,7 +200,7 @@ class PairingPhase:
     spools: Sequence[Spool]
     config: PairingConfig
     layout: PairLayout
-    shuffle: Shuffle | None
+    order: Order
 
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
         """Pair the documents of every spool; yield the runs in the corpus's order.
@@ -221,7 +221,7 @@ class PairingPhase:
                 duplicate,
                 self.layout,
                 self.config,
-                RunFiles(folder, f"{duplicate:05d}-{place:05d}", self.shuffle, run_rows),
+                RunFiles(folder, f"{duplicate:05d}-{place:05d}", self.order, run_rows),
             )
             for duplicate in range(self.config.duplicates)
             for place in range(len(self.spools))

@@ -23,7 +23,7 @@ from maskprep.errors import ConfigError, ShardError
 from maskprep.schema import ExampleKind
 from maskprep.setting_types import describe_type, field_types, is_of_type
 from maskprep.stages.abbreviations import SENTENCE_RULES
-from maskprep.storage.manifest import FORMAT_VERSION, shard_entry
+from maskprep.storage.manifest import FORMAT_VERSION, bin_entries, shard_entry
 from maskprep.storage.shards import Shard
 from maskprep.tasks.hashing import SourceHashes
 
@@ -73,12 +73,12 @@ def shard_record(record: Record, tokenizer: Tokenizer) -> Record:
     return {**record, "tokenizer": tokenizer_record(tokenizer)}
 
 
-def setting_of(record: Record, stage: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
+def setting_of(record: Mapping[str, Any], stage: str, name: str) -> Any:  # noqa: ANN401 - any JSON value
     """Return a setting of one stage of the lineage, or None if that stage is not known."""
     return settings_of_stage(record, stage).get(name)
 
 
-def settings_of_stage(record: Record, stage: str) -> Record:
+def settings_of_stage(record: Mapping[str, Any], stage: str) -> Record:
     """Return the settings of one stage of a record or a manifest; empty if it is not known."""
     for entry in (*record["lineage"], record):
         if entry["stage"] == stage:
@@ -87,7 +87,7 @@ def settings_of_stage(record: Record, stage: str) -> Record:
     return {}
 
 
-def max_seq_length_of(record: Record) -> int | None:
+def max_seq_length_of(record: Mapping[str, Any]) -> int | None:
     """Return the most tokens of an example; None if the record does not know it."""
     found = (setting_of(record, stage, "max_seq_length") for stage in ("pair", "pack"))
     return next((int(length) for length in found if length), None)
@@ -172,7 +172,7 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 
 _NOT_OF_ROWS = (
-    *("shard_rows", "num_shards", "shuffle", "compression"),
+    *("shard_rows", "num_shards", "bin_size", "shuffle", "compression"),
     *("made_with_tokenizer", "block_bytes"),
 )
 """Settings of a manifest that a shard does not repeat."""
@@ -232,7 +232,8 @@ def build_manifest(
     for number, receipt in enumerate(shards):
         fields = {name: value for name, value in receipt.items() if name != "file"}
         entries.append(shard_entry(Shard(**fields), number))
-    manifest = {"format_version": FORMAT_VERSION, **identity, "shards": entries, **results}
+    written = {"shards": entries, **({"bins": bins} if (bins := bin_entries(entries)) else {})}
+    manifest = {"format_version": FORMAT_VERSION, **identity, **written, **results}
     return manifest, [Path(receipt["file"]) for receipt in shards]
 
 

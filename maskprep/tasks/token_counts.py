@@ -53,10 +53,10 @@ def counted_vocabulary(
         return vocabulary
     counts = np.zeros(tokenizer.num_ids, np.int64)
     portion = shard_rows_for(examples.rows, examples.max_seq_length)
-    edges = edges_every(portion, examples.rows)
     tasks = (
         TokenCountTask(rows, tokenizer.num_ids)
-        for rows in examples.portions(run, examples.shuffle, edges)
+        for part in examples.by_bin()
+        for rows in part.portions(run, edges_every(portion, part.rows))
     )
     for receipt in run.phase("count tokens", count_tokens, tasks, unit="rows", total=examples.rows):
         counts += np.array(receipt["counts"], np.int64)

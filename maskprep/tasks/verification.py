@@ -1,7 +1,7 @@
 """A data-set folder against its manifest: one task for each shard, then what only all can show."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +23,7 @@ from maskprep.storage.integrity import (
 from maskprep.storage.manifest import is_unchanged, manifest_faults
 from maskprep.storage.row_hash import RowHash
 from maskprep.storage.shards import null_columns
+from maskprep.tasks.bins import bin_faults, length_bins
 from maskprep.tasks.expectations import expected_schema, load_copy, row_rules, setting_faults
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run, add_counts
@@ -175,7 +176,11 @@ def verify_folder(
         ShardError: the run that makes it has not finished, or its manifest cannot be read.
     """
     manifest = folder.finished_manifest("prepare")
-    problems = list(manifest_faults(manifest)) or list(setting_faults(manifest))
+    problems = (
+        list(manifest_faults(manifest))
+        or list(setting_faults(manifest))
+        or list(bin_faults(manifest))
+    )
     if problems:
         faults = tuple(Fault("manifest.json", what) for what in problems)
         return Verification(folder.path, manifest, faults)
@@ -216,9 +221,15 @@ def _check_shards(
 ) -> dict[int, Receipt]:
     schema = expected_schema(manifest)
     entries = manifest["shards"]
+    bins = length_bins(manifest, manifest["settings"].get("bin_size"))
     numbers = [number for number in range(len(entries)) if number not in known]
     tasks = (
-        ShardTask(str(folder.data / entries[number]["name"]), entries[number], schema, rules)
+        ShardTask(
+            str(folder.data / entries[number]["name"]),
+            entries[number],
+            schema,
+            replace(rules, bins=bins, bin=entries[number].get("bin")),
+        )
         for number in numbers
     )
     total = sum(entries[number]["bytes"] for number in numbers)

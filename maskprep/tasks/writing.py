@@ -11,8 +11,8 @@ from maskprep.encoders.loading import Tokenizer
 from maskprep.errors import TokenizerError
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
 from maskprep.storage.manifest import shard_name
+from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
-from maskprep.storage.runs import Shuffle
 from maskprep.storage.shards import regroup, row_group_rows, write_shard
 from maskprep.tasks.destinations import RunFiles
 from maskprep.tasks.journal import Receipt
@@ -41,10 +41,10 @@ def edges_every(rows: int, total: int) -> list[int]:
 
 
 def shard_edges(total: int, max_seq_length: int, config: ShardConfig) -> list[int]:
-    """Return where each shard of an epoch begins, and where the last one ends.
+    """Return where each shard of an epoch, or of a bin of it, begins and where the last one ends.
 
     Args:
-        total: rows of the epoch.
+        total: rows of the epoch, or of the bin.
         max_seq_length: of the rows.
         config: asks for so many rows in a shard, or for so many shards.
     """
@@ -64,25 +64,26 @@ class SortingTask:
 
 
 def sort_rows(task: SortingTask) -> Receipt:
-    """Sort a portion of rows by their shuffle keys."""
+    """Sort a portion of rows by their bins, their shuffle keys, or both."""
     written = task.destination.write(task.rows.read(task.columns))
     return {"rows": sum(run["rows"] for run in written["runs"]), **written}
 
 
 def sort_phase(
     run: Run,
+    name: str,
     portions: Sequence[Rows],
     columns: tuple[str, ...],
-    shuffle: Shuffle,
+    order: Order,
     run_rows: int,
 ) -> list[RowRun]:
-    """Sort all rows into runs, so that any stretch of the shuffled order can be read."""
-    folder = run.scratch / f"sorted-{shuffle.epoch:05d}"
+    """Sort all rows into runs, so that any stretch of their order can be read."""
+    folder = run.scratch / name.replace(" ", "-")
     tasks = (
-        SortingTask(rows, columns, RunFiles(str(folder), f"{number:05d}", shuffle, run_rows))
+        SortingTask(rows, columns, RunFiles(str(folder), f"{number:05d}", order, run_rows))
         for number, rows in enumerate(portions)
     )
-    receipts = run.phase(f"shuffle epoch {shuffle.epoch}", sort_rows, tasks, unit="rows")
+    receipts = run.phase(name, sort_rows, tasks, unit="rows")
     return [RowRun(**fields) for receipt in receipts for fields in receipt["runs"]]
 
 
@@ -125,29 +126,45 @@ def require_maskable(tokenizer: Tokenizer) -> None:
 
 
 @dataclass(frozen=True)
+class ShardContent:
+    """What one shard holds.
+
+    Attributes:
+        rows: of it.
+        max_seq_length: most tokens of a row.
+        bin: that the rows are of; None: there are no bins.
+    """
+
+    rows: Rows
+    max_seq_length: int
+    bin: int | None = None
+
+
+@dataclass(frozen=True)
 class WritingTask:
     """Write one shard: read its rows, mask them if asked."""
 
-    rows: Rows
+    content: ShardContent
     columns: tuple[str, ...]
     masking: Masking | None
     path: str
     schema: pa.Schema
     compression: Compression
-    group_rows: int
 
 
 def write_rows(task: WritingTask) -> Receipt:
     """Write one shard."""
     counts = MaskingCounts()
+    content = task.content
     groups = regroup(
-        mask_batches(task.rows.read(task.columns), task.masking, counts), task.group_rows
+        mask_batches(content.rows.read(task.columns), task.masking, counts),
+        row_group_rows(content.max_seq_length),
     )
     shard = write_shard(groups, Path(task.path), task.schema, task.compression)
     if shard is None:
         return {"rows": 0, "shards": [], "counts": {}}
     counted = {} if task.masking is None else asdict(counts)
-    entry = {**asdict(shard), "file": task.path}
+    entry = {**asdict(shard), "bin": content.bin, "file": task.path}
     return {"rows": shard.rows, "shards": [entry], "counts": counted}
 
 
@@ -169,29 +186,27 @@ class WritingPhase:
     staged: Path
     schema: pa.Schema
     compression: Compression
-    group_rows: int
     columns: tuple[str, ...]
     """Of the examples that are read."""
 
     def run(
-        self, run: Run, portions: Mapping[int, Rows], masking: Masking | None
+        self, run: Run, contents: Mapping[int, ShardContent], masking: Masking | None
     ) -> Iterator[Receipt]:
-        """Write one shard for each portion of rows, by the number of the shard."""
+        """Write shards, by their numbers."""
         tasks = (
             WritingTask(
-                rows,
+                content,
                 self.columns,
                 masking,
-                str(self.staged / shard_name(number)),
+                str(self.staged / shard_name(number, content.bin)),
                 self.schema,
                 self.compression,
-                self.group_rows,
             )
-            for number, rows in portions.items()
+            for number, content in contents.items()
         )
         total = sum(
-            rows.rows if isinstance(rows, ShardRows) else rows.stretch.rows
-            for rows in portions.values()
+            one.rows.rows if isinstance(one.rows, ShardRows) else one.rows.stretch.rows
+            for one in contents.values()
         )
         name = "write"
         if masking is not None:

@@ -125,9 +125,9 @@ def test_pair_takes_an_objective_and_duplicates(called):
 @pytest.mark.parametrize("command", ["pair", "pack", "mask"])
 def test_examples_are_written_into_so_many_shards(called, command):
     functions = {"pair": "make_examples", "pack": "make_examples", "mask": "mask_dataset"}
-    given = (command, "in", "--output", "out", "--num-shards", "12")
+    given = (command, "in", "--output", "out", "--num-shards", "12", "--bin-size", "32")
     _, _, shards, *_ = called(functions[command], *given)
-    assert shards == ShardConfig(num_shards=12)
+    assert shards == ShardConfig(num_shards=12, bin_size=32)
 
 
 def test_pack_takes_every_option(called):

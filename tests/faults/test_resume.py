@@ -42,7 +42,7 @@ def test_a_finished_file_that_is_not_what_it_was_is_made_again(
     assert_completes(nursery, stopped, undisturbed)
 
 
-@pytest.mark.parametrize("place", ["spool-00000/tokens", "sorted-00001"])
+@pytest.mark.parametrize("place", ["spool-00000/tokens", "shuffle-epoch-1"])
 def test_intermediate_files_that_are_gone_are_made_again(nursery, stopped, undisturbed, place):
     path = stopped[1] / ".work" / "scratch" / place
     for file in [path] if path.is_file() else path.iterdir():
@@ -162,3 +162,36 @@ def test_the_seed_of_hashes_and_the_workers_change_nothing(commands, undisturbed
     environment = {**os.environ, "PYTHONHASHSEED": "4321"}
     subprocess.run([sys.executable, "-m", "maskprep", *words], check=True, env=environment)
     assert tree_of(output) == undisturbed["prepare and train"]
+
+
+@pytest.fixture(scope="module")
+def in_bins(nursery, commands, undisturbed, tmp_path_factory):  # noqa: ARG001 - makes the examples
+    """A command whose shards are of bins, and what it makes undisturbed."""
+    given, made = commands
+    options = ["--bin-size", "24", "--num-shards", "2", "--epochs", "2"]
+    words = ["mask", made / "pair", *options, *given["mask"][-3:]]
+    output = tmp_path_factory.mktemp("bins") / "out"
+    assert nursery.run(*words, "--output", output).code == 0
+    return words, tree_of(output)
+
+
+@pytest.mark.parametrize(
+    ("place", "at", "lost"),
+    [
+        ("journal/bin", 1, None),
+        ("journal/mask-epoch-0", 3, None),
+        ("journal/epoch-00000", 1, "scratch/bin"),
+        ("journal/shuffle-epoch-1", 1, "scratch/shuffle-epoch-1"),
+        ("data/part-00002-bin", 1, "shards"),
+    ],
+)
+def test_a_run_with_bins_goes_on_where_it_was_killed(nursery, in_bins, tmp_path, place, at, lost):
+    words, expected = in_bins
+    output = tmp_path / "out"
+    env = {"FAULT_CALL": "rename", "FAULT_PATH": place, "FAULT_AT": at, "FAULT_DO": "kill"}
+    assert nursery.run(*words, "--output", output, **env).code == -signal.SIGKILL
+    if lost is not None:
+        min((output / ".work" / lost).iterdir()).unlink()
+    ended = nursery.run(*words, "--output", output)
+    assert (ended.code, ended.stderr) == (0, "")
+    assert tree_of(output) == expected

@@ -5,9 +5,12 @@ import json
 import pytest
 
 from maskprep.storage.manifest import (
+    bin_entries,
     describe_difference,
     is_unchanged,
     manifest_faults,
+    number_of_shard,
+    shard_name,
     to_json,
     with_checksum,
 )
@@ -90,6 +93,41 @@ def test_no_name_of_a_shard_leads_out_of_the_folder(name):
     faults = list(manifest_faults(MANIFEST | {"shards": [SHARD | {"name": name}]}))
     assert len(faults) == 1
     assert "shards[0]" in faults[0]
+
+
+BINNED = [
+    SHARD | {"name": f"part-0000{number}-bin-{end}.parquet", "bin": end, "rows": rows}
+    for number, (end, rows) in enumerate([(32, 4), (64, 2), (32, 1)])
+]
+BINS = [
+    {"bin": 32, "shards": 2, "rows": 5, "tokens": 10},
+    {"bin": 64, "shards": 1, "rows": 2, "tokens": 5},
+]
+
+
+def test_shards_of_bins_are_called_by_number_and_bin():
+    assert bin_entries(BINNED) == BINS
+    assert list(manifest_faults(MANIFEST | {"shards": BINNED, "bins": BINS})) == []
+    assert shard_name(7, 128) == "part-00007-bin-128.parquet"
+    assert [number_of_shard(entry["name"]) for entry in BINNED] == [0, 1, 2]
+    assert number_of_shard("part-00000-bin-x.parquet") is None
+
+
+@pytest.mark.parametrize(
+    ("shards", "bins", "expected"),
+    [
+        ([BINNED[0] | {"bin": 64}], None, "named 'part-00000-bin-32.parquet'; expected"),
+        ([BINNED[0] | {"bin": "../x"}], None, 'shards[0].bin is "../x"; expected a length'),
+        ([SHARD | {"bin": 32}], None, "expected 'part-00000-bin-32.parquet'"),
+        (BINNED, [BINS[0]], "bins are not the sums of the shards of each bin"),
+        (BINNED, None, "bins are not the sums of the shards of each bin"),
+        ([SHARD], BINS, "bins are not the sums of the shards of each bin"),
+    ],
+)
+def test_bins_that_do_not_agree_with_the_shards_are_named(shards, bins, expected):
+    manifest = MANIFEST | {"shards": shards} | ({} if bins is None else {"bins": bins})
+    (fault,) = manifest_faults(manifest)
+    assert expected in fault
 
 
 def test_long_values_are_shortened_in_messages():

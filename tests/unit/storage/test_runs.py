@@ -10,7 +10,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from maskprep.storage.runs import Shuffle, cut_order, read_run, read_stretch, write_runs
+from maskprep.length_bins import LengthBins
+from maskprep.storage.runs import (
+    INPUT_ORDER,
+    Order,
+    Shuffle,
+    cut_order,
+    read_run,
+    read_stretch,
+    write_runs,
+)
 
 SHUFFLE = Shuffle(seed=7, epoch=2)
 SCHEMA = pa.schema(
@@ -30,7 +39,12 @@ def cut(batch, rows):
 
 def order_of(folder, batches, shuffle, stretch_rows, batch_rows=5, run_rows=7):
     """Write runs, read every stretch; return the input numbers of the rows in their new order."""
-    runs = write_runs(batches, folder, "part", shuffle, run_rows)
+    runs = write_runs(batches, folder, "part", Order(shuffle), run_rows)
+    return read_rows(runs, shuffle, stretch_rows, batch_rows)
+
+
+def read_rows(runs, shuffle, stretch_rows, batch_rows):
+    """Read every stretch of the order; return the input numbers of the rows."""
     order = []
     total = sum(run.rows for run in runs)
     for stretch in cut_order(runs, shuffle, [*range(0, total, stretch_rows), total]):
@@ -38,6 +52,7 @@ def order_of(folder, batches, shuffle, stretch_rows, batch_rows=5, run_rows=7):
         assert sum(batch.num_rows for batch in read) == stretch.rows
         for batch in read:
             assert batch.schema.names == SCHEMA.names
+            assert batch.num_rows <= batch_rows or shuffle is not None
             for row in batch.to_pylist():
                 assert row["input_ids"] == [row["row"]] * (row["row"] % 3)
                 order.append(row["row"])
@@ -93,9 +108,9 @@ def test_without_shuffling_rows_keep_their_order(tmp_path, run_rows, stretch_row
 
 def test_rows_of_several_tasks_follow_each_other(tmp_path):
     batch = rows_of(range(20))
-    runs = write_runs([batch.slice(0, 12)], tmp_path, "a", None, 1)
-    runs += write_runs([], tmp_path, "b", None, 1)
-    runs += write_runs([batch.slice(12)], tmp_path, "c", None, 1)
+    runs = write_runs([batch.slice(0, 12)], tmp_path, "a", INPUT_ORDER, 1)
+    runs += write_runs([], tmp_path, "b", INPUT_ORDER, 1)
+    runs += write_runs([batch.slice(12)], tmp_path, "c", INPUT_ORDER, 1)
     found = []
     for stretch in cut_order(runs, None, [0, 8, 16, 20]):
         for part in read_stretch(runs, None, stretch, 3):
@@ -105,12 +120,38 @@ def test_rows_of_several_tasks_follow_each_other(tmp_path):
 
 def test_a_run_reads_back_as_it_was_written(tmp_path):
     batch = rows_of(range(9))
-    (run,) = write_runs(cut(batch, 4), tmp_path, "part", None, 1)
+    (run,) = write_runs(cut(batch, 4), tmp_path, "part", INPUT_ORDER, 1)
     assert run.rows == 9
     assert pa.concat_batches(read_run(run)) == batch
 
 
 @pytest.mark.parametrize("shuffle", [None, SHUFFLE], ids=["in-order", "shuffled"])
 def test_no_rows_give_no_stretch(tmp_path, shuffle):
-    assert cut_order(write_runs([], tmp_path, "part", shuffle, 1), shuffle, [0]) == []
-    assert cut_order(write_runs([rows_of([])], tmp_path, "part", shuffle, 1), shuffle, [0]) == []
+    for order in (Order(shuffle), Order(shuffle, LengthBins(2))):
+        for batches in ([], [rows_of([])]):
+            assert cut_order(write_runs(batches, tmp_path, "part", order, 1), shuffle, [0]) == []
+
+
+@settings(deadline=None, max_examples=30)
+@given(
+    example_ids=st.lists(st.integers(0, 20), min_size=1, max_size=40),
+    run_rows=st.integers(1, 50),
+    size=st.integers(1, 3),
+    shuffle=st.sampled_from([None, SHUFFLE]),
+)
+def test_a_bin_holds_its_rows_in_the_order_of_all_rows(example_ids, run_rows, size, shuffle):
+    bins = LengthBins(size, 2)  # Row r has r % 3 tokens.
+    with tempfile.TemporaryDirectory() as folder:
+        batches = cut(rows_of(example_ids), 4)
+        runs = write_runs(batches, Path(folder), "part", Order(shuffle, bins), run_rows)
+        found = {
+            end: read_rows([run for run in runs if run.bin == end], shuffle, 7, 3)
+            for end in sorted({run.bin for run in runs})
+        }
+        files = {run.path for run in runs}
+    assert len(files) == -(-len(example_ids) // run_rows)
+    order = range(len(example_ids)) if shuffle is None else sorted_order(example_ids, shuffle)
+    expected = {}
+    for row in order:
+        expected.setdefault(naive.find_bin(row % 3, size, 2), []).append(row)
+    assert found == dict(sorted(expected.items()))
