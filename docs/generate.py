@@ -175,8 +175,9 @@ def columns_page() -> str:
     """Return columns.md."""
     forms = {form: schema.masked_schema(form) for form in typing.get_args(config.Columns)}
     ordered, packed = schema.examples_schema("sop"), schema.examples_schema("packed")
+    divided = schema.examples_schema("segments")
     stages = {"documents": schema.DOCUMENTS, "pair": schema.EXAMPLES, "pair: sop": ordered}
-    stages |= {"pack": packed}
+    stages |= {"pack": packed, "pack: segments": divided}
     stages |= {f"mask: {form}": found for form, found in forms.items()}
     names = dict.fromkeys(name for found in stages.values() for name in found.names)
     parts = [
@@ -195,7 +196,8 @@ def columns_page() -> str:
     parts.append(
         "\nThe forms of `mask` are those of pairs (`--objective nsp`). With `--objective sop` the "
         "label is `sentence_order_label`. Packed rows have `sequence_lengths` and no "
-        "`document_id_b`, `token_type_ids` or `segment_ids`, and no label."
+        "`document_id_b` and no label; they have `token_type_ids` (`segment_ids`) only with "
+        "`--two-segments-prob`."
         "\n\n`tokenize --id-column NAME` adds that column (string) to documents; "
         "`mask --keep NAME` carries a further column of the examples along, e.g. `word_starts`."
     )
@@ -209,6 +211,8 @@ def columns_page() -> str:
     own = [field for field in ordered if field not in list(schema.EXAMPLES)]
     parts += _columns_table("Examples: `pair --objective sop`, besides", own)
     parts += _columns_table("Examples: `pack`", packed)
+    own = [field for field in divided if field not in list(packed)]
+    parts += _columns_table("Examples: `pack --two-segments-prob P`, besides", own)
     parts += _columns_table("Masked examples: `mask`, in every form", shared)
     for form, found in forms.items():
         own = [field for field in found if field not in shared]

@@ -188,6 +188,8 @@ class PackingConfig:
     short_seq_prob: float = 0.0
     boundaries: Boundaries = "cross"
     seed: int = 0
+    two_segments_prob: float = 0.0
+    """Share of rows that are divided in two segments (ELECTRA); rows of one document only."""
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -203,6 +205,14 @@ class PackingConfig:
             "short_seq_prob",
             self.short_seq_prob,
             "0 with --boundaries best-fit, which fills every row as far as it can",
+        )
+        _require_probability("two_segments_prob", self.two_segments_prob)
+        _require(
+            self.boundaries == "document" or self.two_segments_prob == 0.0,
+            "two_segments_prob",
+            self.two_segments_prob,
+            f"0 with --boundaries {self.boundaries}; only rows of one document (--boundaries "
+            f"document) are divided in two segments",
         )
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
 

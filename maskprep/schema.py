@@ -89,8 +89,12 @@ KERAS_MASK_WEIGHTS = _field(
 
 DOCUMENTS = pa.schema([DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS])
 
-ExampleKind = Literal["nsp", "sop", "packed"]
-"""What an example is: a pair with one of two labels, or a sequence without pairs."""
+ExampleKind = Literal["nsp", "sop", "packed", "segments"]
+"""What an example is: a pair with one of two labels, a sequence without pairs, or a sequence of one
+document that may be divided in two segments, without a label."""
+
+PACKED_KINDS: tuple[ExampleKind, ...] = ("packed", "segments")
+"""Those that `maskprep pack` makes."""
 
 _PAIR = [EXAMPLE_ID, DOCUMENT_ID_A, DOCUMENT_ID_B, EXAMPLE_TOKENS, TOKEN_TYPE_IDS, WORD_STARTS]
 _EXAMPLES: dict[ExampleKind, pa.Schema] = {
@@ -98,6 +102,12 @@ _EXAMPLES: dict[ExampleKind, pa.Schema] = {
     "sop": pa.schema([*_PAIR, SENTENCE_ORDER_LABEL]),
     "packed": pa.schema(
         [EXAMPLE_ID, FIRST_DOCUMENT_ID, EXAMPLE_TOKENS, WORD_STARTS, SEQUENCE_LENGTHS]
+    ),
+    "segments": pa.schema(
+        [
+            *(EXAMPLE_ID, FIRST_DOCUMENT_ID, EXAMPLE_TOKENS, TOKEN_TYPE_IDS),
+            *(WORD_STARTS, SEQUENCE_LENGTHS),
+        ]
     ),
 }
 EXAMPLES = _EXAMPLES["nsp"]
@@ -112,7 +122,7 @@ def kind_of_examples(names: Iterable[str]) -> ExampleKind:
     """Tell the kind of examples from the names of some columns; pairs where nothing says."""
     found = set(names)
     if "sequence_lengths" in found:
-        return "packed"
+        return "packed" if found.isdisjoint(_SEGMENT_COLUMNS) else "segments"
     return "sop" if "sentence_order_label" in found else "nsp"
 
 
@@ -139,7 +149,7 @@ def masked_schema(
     Args:
         columns: which form the targets take.
         keep: names of further example columns that are carried along.
-        kind: of the examples. Packed ones have no segments, and so no token types.
+        kind: of the examples. "packed" ones have no segments, and so no token types.
     """
     examples = _EXAMPLES[kind]
     carried = [examples.field(name) for name in keep]

@@ -466,10 +466,11 @@ def lay_out_pair(a, b, specials, types):
 def fill_rows(documents, document_ids, settings):
     """Fill rows with sentence after sentence; return rows and how often what was cut.
 
-    `settings` holds budget, separator, crosses, longest_whole, short_threshold and seed.
+    `settings` holds budget, separator, crosses, longest_whole, short_threshold, divided_threshold,
+    divider and seed.
     """
-    budget, longest = settings["budget"], settings["longest_whole"]
-    rows, row, target = [], [], 0
+    longest = settings["longest_whole"]
+    rows, row, budget, target = [], [], 0, 0
     sentences_cut = words_cut = 0
     for d, sentences in enumerate(documents):
         rest = [(sentence, len(sentence) > longest) for sentence in sentences]
@@ -477,7 +478,9 @@ def fill_rows(documents, document_ids, settings):
         while rest:
             sentence, is_long = rest[0]
             if not row:
-                w0, w1, _, _ = draw(settings["seed"], PACK, 0, document_ids[d], place)
+                w0, w1, w2, _ = draw(settings["seed"], PACK, 0, document_ids[d], place)
+                budget = settings["budget"]
+                budget -= settings["divider"] * (w2 < settings["divided_threshold"])
                 target = 1 + (w1 * budget >> 32) if w0 < settings["short_threshold"] else budget
             begins = bool(row) and row[-1][0] != d
             filled = _held(row, settings) + begins * settings["separator"]
@@ -503,6 +506,35 @@ def fill_rows(documents, document_ids, settings):
             rows.append(row)
             row = []
     return rows + [row] * bool(row), sentences_cut, words_cut
+
+
+def divide_row(tokens, sentence_starts, document_id, place, settings):
+    """Return how many tokens segment A has: all of them in a row that is not to be divided.
+
+    `tokens` begin at `place` of the document, `sentence_starts` are places in it.
+    """
+    _, _, w2, w3 = draw(settings["seed"], PACK, 0, document_id, place)
+    if w2 >= settings["divided_threshold"]:
+        return len(tokens)
+    borders = [start - place for start in sentence_starts if 0 < start - place < len(tokens)]
+    if not borders:
+        return len(split_in_the_middle(tokens)[0])
+    before = [border for border in borders if 2 * border <= len(tokens)]
+    after = [border for border in borders if 2 * border >= len(tokens)]
+    if not before or not after:
+        return max(before, default=min(after, default=0))
+    return before[-1] if w3 < 2**31 else after[0]
+
+
+def lay_out_segments(tokens, in_a, before, between, after):
+    """Return a row's ids, token types and word starts."""
+    row = [(token, 0, True) for token in before]
+    row += [(token, 0, t == 0 or begins) for t, (token, begins) in enumerate(tokens[:in_a])]
+    b = tokens[in_a:]
+    row += [(token, 0, True) for token in between if b]
+    row += [(token, 1, t == 0 or begins) for t, (token, begins) in enumerate(b)]
+    row += [(token, int(bool(b)), True) for token in after]
+    return tuple(list(column) for column in zip(*row, strict=True))
 
 
 def _fitting_tokens(sentence, room, *, is_long, is_first):

@@ -197,12 +197,10 @@ def _segments(row: Row, num_tokens: int) -> list[int]:
 
 
 def _beginnings(row: Row, segments: list[int]) -> dict[int, str]:
-    """Return what begins at which token: segments of a pair, documents or sentences else."""
-    lengths = row.get("sentence_lengths") or row.get("sequence_lengths")
-    if lengths:
-        return dict.fromkeys(accumulate(lengths[:-1]), _BORDER)
+    """Return what begins at which token: segments, or where there are none documents, sentences."""
     if row.get("token_type_ids") is None and row.get("segment_ids") is None:
-        return {}
+        lengths = row.get("sentence_lengths") or row.get("sequence_lengths") or [len(segments)]
+        return dict.fromkeys(accumulate(lengths[:-1]), _BORDER)
     return {
         at: "AB"[segment]
         for at, segment in enumerate(segments)

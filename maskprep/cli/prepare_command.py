@@ -120,18 +120,20 @@ def _table_of_examples(settings: RecipeSettings, typed: set[str]) -> str:
         ConfigError: an option of pairs for a recipe that packs, or the other way round.
     """
     of_pairs = sorted(typed & {"random_next_prob", "objective", "duplicates"})
+    of_sequences = sorted(typed & {"boundaries", "two_segments_prob"})
     packs = settings.packing is not None
-    packs = packs or ("boundaries" in typed and not settings.names_pairing)
+    packs = packs or (bool(of_sequences) and not settings.names_pairing)
     if packs and of_pairs:
         option = of_pairs[0].replace("_", "-")
         raise ConfigError(
             f"--{option} is for pairs, and this run packs sequences. Leave it out, or take a "
             f"recipe with [pairing]."
         )
-    if "boundaries" in typed and not packs:
+    if of_sequences and not packs:
+        option = of_sequences[0].replace("_", "-")
         raise ConfigError(
-            "--boundaries is for packed sequences, and this recipe makes pairs. Copy it, put "
-            "[packing] in the place of [pairing], and name the copy with --config."
+            f"--{option} is for packed sequences, and this recipe makes pairs. Copy it, put "
+            f"[packing] in the place of [pairing], and name the copy with --config."
         )
     return "packing" if packs else "pairing"
 

@@ -47,6 +47,8 @@ CHANGED_MEANINGS = {
     "sentences_cut": "sentences cut to fit a row",
     "words_split": "words cut to fit a row",
     "documents_split": "documents cut to fit a row",
+    "sentences_divided": "rows of one sentence divided inside it",
+    "rows_undivided": "rows of one word that could not be divided",
     "random_tokens_trimmed": "tokens of random segments not used",
     "rows_forced": "short rows given one prediction all the same",
     "rows_cut": "rows with more predictions than --max-predictions",
@@ -203,6 +205,8 @@ def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
     if "fill" in rates:
         share = totals["sequences"] / max(totals["rows"], 1)
         yield "packed", f"{totals['rows']:,} rows, {rates['fill']:.2%} full, {share:.2f} documents"
+    if "two_segments" in rates:
+        yield "segments", f"two in {rates['two_segments']:.1%} of the rows"
     if "selected" in rates:
         shares = ", ".join(f"{rates[name]:.1%} {name}" for name in ("masked", "replaced", "kept"))
         yield "selected", f"{rates['selected']:.2%} of the tokens that may be; {shares}"

@@ -236,7 +236,7 @@ class SequenceOptions:
 
 @dataclass(frozen=True)
 class BoundaryOptions:
-    """What may share a packed row."""
+    """What may share a packed row, and how it is divided."""
 
     boundaries: Annotated[
         Boundaries,
@@ -244,6 +244,13 @@ class BoundaryOptions:
             help="Sentences of any documents, of one document, or whole documents that fit best."
         ),
     ] = PackingConfig.boundaries
+    two_segments_prob: Annotated[
+        float,
+        _sequences(
+            metavar="P",
+            help="Share of rows that are divided in two segments, with token types (ELECTRA).",
+        ),
+    ] = PackingConfig.two_segments_prob
 
 
 @dataclass(frozen=True)

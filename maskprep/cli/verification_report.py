@@ -114,6 +114,10 @@ def _rates(found: "Verification", totals: "RowTotals") -> Iterator[Line]:
         length = settings["pack"].get("max_seq_length", 0)
         share = totals.tokens / max(totals.rows * length, 1)
         yield "packed", f"{share:.2%} full, {totals.sequences / max(totals.rows, 1):.2f} documents"
+        wanted = settings["pack"].get("two_segments_prob")
+        if wanted:
+            share = totals.two_segment_rows / max(totals.rows, 1)
+            yield "segments", f"two in {share:.1%} of the rows (asked for {wanted:.1%})"
     elif paired.get("objective") == "sop":
         share = totals.swapped_pairs / max(totals.rows, 1)
         yield "pairs", f"swapped in {share:.1%} (asked for {SWAPPED_SHARE:.1%})"

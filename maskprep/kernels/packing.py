@@ -13,14 +13,15 @@ from maskprep.kernels.pairing import WORD_START
 from maskprep.kernels.segments import lay_segment, lay_specials
 
 # Columns of a plan, int64 [segments, PLAN_COLUMNS].
-ROW, DOCUMENT, START, STOP = range(4)
-PLAN_COLUMNS = 4
+ROW, DOCUMENT, START, STOP, B_START = range(5)
+PLAN_COLUMNS = 5
 
 # Entries of `plan_sequences`' settings, uint64.
 BUDGET, SEPARATOR_TOKENS, CROSSES, LONGEST_WHOLE, SHORT_THRESHOLD, SEED, MOST_TOKENS = range(7)
+DIVIDED_THRESHOLD, DIVIDER_TOKENS = range(7, 9)
 
 # Entries of `plan_sequences`' state, int64.
-NEXT_DOCUMENT, LAST_DOCUMENT, NEXT_SENTENCE, NEXT_TOKEN, OPEN_ROW, FILLED, TARGET = range(7)
+NEXT_DOCUMENT, LAST_DOCUMENT, NEXT_SENTENCE, NEXT_TOKEN, OPEN_ROW, FILLED, ROOM, TARGET = range(8)
 
 # Entries of `plan_sequences`' counts, int64.
 SENTENCES_CUT, WORDS_CUT = range(2)
@@ -31,12 +32,22 @@ _ROUND = np.uint64(0)
 
 
 @device
-def _draw_target(settings, item, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return how many tokens a row should hold: the budget, or now and then fewer."""
-    w0, w1, _, _ = draw(settings[SEED], PACK, _ROUND, item, place)
+def draw_row(settings, item, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Draw what a row is to be, from the document and the place of its first token.
+
+    Returns:
+        How many tokens it may hold; how many it should hold, as many or now and then fewer;
+        whether it is divided in two segments; and 32 bits more.
+    """
+    w0, w1, w2, w3 = draw(settings[SEED], PACK, _ROUND, item, place)
+    room = settings[BUDGET]
+    is_divided = w2 < settings[DIVIDED_THRESHOLD]
+    if is_divided:
+        room -= settings[DIVIDER_TOKENS]
+    target = room
     if w0 < settings[SHORT_THRESHOLD]:
-        return 1 + np.int64((w1 * settings[BUDGET]) >> _SHIFT)
-    return np.int64(settings[BUDGET])
+        target = np.uint64(1) + ((w1 * room) >> _SHIFT)
+    return np.int64(room), np.int64(target), is_divided, w3
 
 
 @device
@@ -57,7 +68,7 @@ def _gather(tokens, sentence_offsets, last, settings, state, counts):  # type: i
     if filled > 0:
         filled += np.int64(settings[SEPARATOR_TOKENS])
     goal = state[TARGET] - filled
-    room = np.int64(settings[BUDGET]) - filled
+    room = state[ROOM] - filled
     taken = np.int64(0)
     s = state[NEXT_SENTENCE]
     while s < last and taken < goal:
@@ -105,21 +116,24 @@ def plan_sequences(
 ) -> int:
     """Fill rows with whole sentences, in order, until the plan is full or the documents end.
 
-    A row takes sentences until it holds its target, the next one exceeds the budget, or, unless
-    rows cross documents, the document ends. A sentence over LONGEST_WHOLE tokens is cut at the last
-    word border that fits.
+    A row takes sentences until it holds its target, the next one exceeds its room, or, unless rows
+    cross documents, the document ends. A sentence over LONGEST_WHOLE tokens is cut at the last word
+    border that fits.
 
     Args:
         tokens: uint32 [tokens], with WORD_START.
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents], items of the random numbers.
-        settings: uint64 [7], see the module's constants. BUDGET is for tokens of documents and the
-            separators between them; MOST_TOKENS is when to stop and be called again.
-        state: int64 [7], where to go on, and the row that is open; updated. What is not where to go
+        settings: uint64 [9], see the module's constants. BUDGET is for tokens of documents and the
+            separators between them, and DIVIDER_TOKENS fewer in a row that is to be divided;
+            MOST_TOKENS is when to stop and be called again.
+        state: int64 [8], where to go on, and the row that is open; updated. What is not where to go
             on may be carried from one spool to the next.
-        plan: int64 [segments, PLAN_COLUMNS], written in place; START and STOP in tokens.
-        counts: int64 [2], long sentences that were cut, words that were cut inside; added to.
+        plan: int64 [segments, PLAN_COLUMNS], written in place; START and STOP in tokens. B_START is
+            STOP, which `two_segments.divide_rows` changes.
+        counts: int64 [2 at least], long sentences that were cut, words that were cut inside; added
+            to.
 
     Returns:
         How many segments were planned. Those of the open row may go on.
@@ -139,12 +153,12 @@ def plan_sequences(
             start = state[NEXT_TOKEN]
             if state[FILLED] == 0:
                 place = np.uint64(start - sentence_offsets[first])
-                state[TARGET] = _draw_target(settings, item, place)
+                state[ROOM], state[TARGET], _, _ = draw_row(settings, item, place)
             taken = _gather(tokens, sentence_offsets, last, settings, state, counts)
             if taken > 0:
                 row = plan[num_segments]
                 row[ROW], row[DOCUMENT] = state[OPEN_ROW], document
-                row[START], row[STOP] = start, start + taken
+                row[START], row[STOP], row[B_START] = start, start + taken, start + taken
                 num_segments += 1
                 num_tokens += taken
             goes_on = state[NEXT_TOKEN] < sentence_offsets[last]

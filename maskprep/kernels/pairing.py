@@ -78,7 +78,7 @@ def cut_long_sentences(
 
 
 @device
-def _middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the word border strictly inside that is nearest the middle, or -1."""
     middle = start + (stop - start) // 2  # The same wherever the document lies in its spool.
     for distance in range(stop - start):
@@ -169,7 +169,7 @@ def plan_pairs(
             if j - i >= _SEGMENTS:
                 a_stop = sentence_offsets[i + 1 + np.int64((w2 * np.uint64(j - i - 1)) >> _SHIFT)]
             else:
-                a_stop = _middle_word(tokens, start, stop)
+                a_stop = middle_word(tokens, start, stop)
             if a_stop < 0:
                 counts[1] += stop - start
                 break

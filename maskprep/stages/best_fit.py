@@ -11,9 +11,10 @@ TOKENS_PER_BATCH = 2**20
 PIECES_AT_ONCE = 2**20
 """Among so many documents and pieces of them the best fit is looked for."""
 
-# Columns of a table of segments, int64 [segments, 6].
-ROW, PLACE, START, STOP, DOCUMENT_ID, POSITION = range(6)
-NO_SEGMENTS = np.empty((0, 6), np.int64)
+# Columns of a table of segments, int64 [segments, SEGMENT_COLUMNS].
+ROW, PLACE, START, STOP, DOCUMENT_ID, POSITION, B_START = range(7)
+SEGMENT_COLUMNS = 7
+NO_SEGMENTS = np.empty((0, SEGMENT_COLUMNS), np.int64)
 
 
 def fit_rows(

@@ -11,6 +11,7 @@ from maskprep.list_columns import flat_values, numpy_array
 from maskprep.schema import IGNORED_LABEL
 
 TOKEN_COLUMNS = ("input_ids", "token_ids")
+_TYPE_COLUMNS = ("token_type_ids", "segment_ids")
 _POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
 
 
@@ -32,6 +33,9 @@ class RowCounts:
     ordered_pairs: int = 0
     """Pairs with a label of sentence order."""
     sequences: int = 0
+    dividable_rows: int = 0
+    """Packed rows with token types: of one segment or two."""
+    two_segment_rows: int = 0
 
     @property
     def selected_tokens(self) -> int:
@@ -50,6 +54,8 @@ class RowCounts:
             rates["random_next"] = round(self.random_pairs / self.labelled_pairs, 6)
         if self.ordered_pairs:
             rates["swapped"] = round(self.swapped_pairs / self.ordered_pairs, 6)
+        if self.dividable_rows:
+            rates["two_segments"] = round(self.two_segment_rows / self.dividable_rows, 6)
         return rates
 
 
@@ -60,6 +66,8 @@ def measured_columns(schema: pa.Schema) -> list[str]:
         *("sentence_order_label", "sequence_lengths"),
         *(name for pair in _POSITIONS for name in pair),
     ]
+    if "sequence_lengths" in schema.names:
+        wanted += _TYPE_COLUMNS
     return [name for name in wanted if name in schema.names]
 
 
@@ -99,6 +107,16 @@ def measure_rows(
         counts.swapped_pairs += int(numpy_array(batch.column("sentence_order_label")).sum())
     if "sequence_lengths" in names:
         counts.sequences += flat_values(batch.column("sequence_lengths"))[0].size
+        for name in _TYPE_COLUMNS:
+            if name in names:
+                counts.dividable_rows += batch.num_rows
+                counts.two_segment_rows += count_two_segments(*flat_values(batch.column(name)))
+
+
+def count_two_segments(types: NDArray[np.int8], offsets: NDArray[np.int64]) -> int:
+    """Count the rows whose last token is of segment B."""
+    ends = offsets[1:][np.diff(offsets) > 0]
+    return int(np.count_nonzero(types[ends - 1] == 1))
 
 
 def selected_tokens(

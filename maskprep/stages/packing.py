@@ -8,6 +8,8 @@ Three ways, by what may share a row:
 - `best-fit`: whole documents, each with special tokens of its own, put together so that little
   room is left; only a document longer than a row is cut.
 
+Rows of one document may be divided in two segments, with token types (ELECTRA).
+
 Documents come as flat arrays that may be memory-mapped (`SpooledDocuments` says what is needed).
 """
 
@@ -23,21 +25,25 @@ from maskprep.config import PackingConfig
 from maskprep.errors import ConfigError
 from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
 from maskprep.kernels import packing as kernels
+from maskprep.kernels import two_segments
 from maskprep.kernels.counter_rng import name_examples, probability_threshold
-from maskprep.list_columns import arrow_array, list_column
+from maskprep.list_columns import arrow_array
 from maskprep.schema import examples_schema
 from maskprep.stages.best_fit import (
+    B_START,
     DOCUMENT_ID,
     NO_SEGMENTS,
     PLACE,
     POSITION,
     ROW,
+    SEGMENT_COLUMNS,
     START,
     STOP,
     TOKENS_PER_BATCH,
     fit_rows,
     offsets_of,
 )
+from maskprep.stages.row_layout import SequenceLayout, segment_columns, sequence_columns
 
 SEGMENTS_AT_ONCE = 2**16
 
@@ -54,21 +60,6 @@ class SpooledDocuments(Protocol):
         """Copy the tokens of segments to their destinations in `gathered`."""
 
 
-@dataclass(frozen=True)
-class SequenceLayout:
-    """Special tokens around and between documents, each int32 [specials].
-
-    Attributes:
-        before: at the beginning of a row.
-        separator: where the next document of a row begins.
-        after: at its end.
-    """
-
-    before: NDArray[np.int32]
-    separator: NDArray[np.int32]
-    after: NDArray[np.int32]
-
-
 @dataclass
 class PackingCounts:
     """What became of the documents so far. Every token is in one row."""
@@ -81,6 +72,11 @@ class PackingCounts:
     words_split: int = 0
     documents_split: int = 0
     """Documents that lie in several rows."""
+    two_segment_rows: int = 0
+    sentences_divided: int = 0
+    """Rows of one sentence that were divided at a word."""
+    rows_undivided: int = 0
+    """Rows of one word that should have been divided."""
 
 
 def max_packed_tokens(layout: SequenceLayout, config: PackingConfig) -> int:
@@ -95,6 +91,13 @@ def max_packed_tokens(layout: SequenceLayout, config: PackingConfig) -> int:
             f"--max-seq-length is {config.max_seq_length}; expected at least {specials + 1}: "
             f"{specials} special tokens and one token of a document."
         )
+    if layout.pair is not None:
+        of_two = layout.pair.special_ids.size
+        if config.max_seq_length < of_two + 2:
+            raise ConfigError(
+                f"--max-seq-length is {config.max_seq_length}; expected at least {of_two + 2} with "
+                f"--two-segments-prob: {of_two} special tokens and one token for each segment."
+            )
     return config.max_seq_length - specials
 
 
@@ -122,7 +125,7 @@ def pack_documents(
         with best fit, in the order of the rows' first documents.
     """
     settings = _kernel_settings(layout, config, has_sentences=has_sentences)
-    cut = np.zeros(2, np.int64)
+    cut = np.zeros(4, np.int64)
     planned = _plan_segments(ranges, source, settings, cut, counts)
     is_best_fit = config.boundaries == "best-fit"
     if is_best_fit:
@@ -134,20 +137,26 @@ def pack_documents(
         yield _assemble_rows(segments, source, layout, counts, is_best_fit=is_best_fit)
     counts.sentences_cut += int(cut[kernels.SENTENCES_CUT])
     counts.words_split += int(cut[kernels.WORDS_CUT])
+    counts.sentences_divided += int(cut[two_segments.SENTENCES_DIVIDED])
+    counts.rows_undivided += int(cut[two_segments.ROWS_UNDIVIDED])
 
 
 def _kernel_settings(
     layout: SequenceLayout, config: PackingConfig, *, has_sentences: bool
 ) -> NDArray[np.uint64]:
     budget = max_packed_tokens(layout, config)
-    settings = np.zeros(7, np.uint64)
+    divider = 0 if layout.pair is None else layout.pair.between.size
+    settings = np.zeros(9, np.uint64)
     settings[kernels.BUDGET] = budget
     settings[kernels.SEPARATOR_TOKENS] = layout.separator.size
     settings[kernels.CROSSES] = config.boundaries == "cross"
-    settings[kernels.LONGEST_WHOLE] = budget if has_sentences else 0
+    # A sentence is whole if it fits any row, one that is to be divided too.
+    settings[kernels.LONGEST_WHOLE] = budget - divider if has_sentences else 0
     settings[kernels.SHORT_THRESHOLD] = probability_threshold(config.short_seq_prob)
     settings[kernels.SEED] = config.seed
     settings[kernels.MOST_TOKENS] = TOKENS_PER_BATCH
+    settings[kernels.DIVIDED_THRESHOLD] = probability_threshold(config.two_segments_prob)
+    settings[kernels.DIVIDER_TOKENS] = divider
     return settings
 
 
@@ -159,7 +168,7 @@ def _plan_segments(
     counts: PackingCounts,
 ) -> Iterator[tuple[NDArray[np.int64], int]]:
     """Yield tables of segments, rows ascending, and the number of the row that is still open."""
-    state = np.zeros(7, np.int64)
+    state = np.zeros(8, np.int64)
     plan = np.zeros((SEGMENTS_AT_ONCE, kernels.PLAN_COLUMNS), np.int64)
     for part in ranges:
         documents = source.documents(part.place)
@@ -177,6 +186,16 @@ def _plan_segments(
                 plan,
                 cut,
             )
+            if settings[kernels.DIVIDED_THRESHOLD]:
+                two_segments.divide_rows(
+                    documents.tokens,
+                    documents.sentence_offsets,
+                    documents.document_offsets,
+                    documents.document_ids,
+                    settings,
+                    plan[:number],
+                    cut,
+                )
             segments = _describe(plan[:number], part.place, documents, counts)
             yield segments, int(state[kernels.OPEN_ROW])
 
@@ -184,7 +203,7 @@ def _plan_segments(
 def _describe(
     plan: NDArray[np.int64], place: int, documents: FlatDocuments, counts: PackingCounts
 ) -> NDArray[np.int64]:
-    segments = np.empty((len(plan), 6), np.int64)
+    segments = np.empty((len(plan), SEGMENT_COLUMNS), np.int64)
     numbers = plan[:, kernels.DOCUMENT]
     first = documents.sentence_offsets[documents.document_offsets[numbers]]
     last = documents.sentence_offsets[documents.document_offsets[numbers + 1]]
@@ -192,6 +211,7 @@ def _describe(
     segments[:, PLACE] = place
     segments[:, START] = plan[:, kernels.START]
     segments[:, STOP] = plan[:, kernels.STOP]
+    segments[:, B_START] = plan[:, kernels.B_START]
     segments[:, DOCUMENT_ID] = documents.document_ids[numbers]
     segments[:, POSITION] = segments[:, START] - first
     is_split = (segments[:, POSITION] == 0) & (segments[:, STOP] < last)
@@ -228,43 +248,22 @@ def _assemble_rows(
     found = Partners(segments[:, PLACE], spans, segments[:, DOCUMENT_ID])
     source.copy(found, segment_offsets[:-1], tokens)
     firsts = np.flatnonzero(np.diff(segments[:, ROW], prepend=-1))
-    number, num_rows = len(segments), firsts.size
-    if is_best_fit:
-        specials = number * (layout.before.size + layout.after.size)
+    if layout.pair is None:
+        row_segments = np.append(firsts, len(segments))
+        columns = sequence_columns(
+            tokens, segment_offsets, row_segments, layout, is_best_fit=is_best_fit
+        )
     else:
-        specials = num_rows * (layout.before.size + layout.after.size)
-        specials += (number - num_rows) * layout.separator.size
-    parts = (layout.before, layout.separator, layout.after)
-    offsets = np.empty(num_rows + 1, np.int64)
-    input_ids = np.empty(tokens.size + specials, np.int32)
-    word_starts = np.empty(tokens.size + specials, np.bool_)
-    sequence_lengths = np.empty(number, np.int32)
-    row_segments = np.append(firsts, number)
-    kernels.lay_out_sequences(
-        tokens,
-        segment_offsets,
-        row_segments,
-        np.concatenate(parts),
-        np.array([part.size for part in parts], np.int64),
-        int(is_best_fit),
-        offsets,
-        input_ids,
-        word_starts,
-        sequence_lengths,
-    )
-    counts.rows += num_rows
-    counts.sequences += number
-    counts.tokens += input_ids.size
+        columns = segment_columns(segments, tokens, segment_offsets, layout.pair)
+        counts.two_segment_rows += int(np.count_nonzero(segments[:, B_START] < segments[:, STOP]))
+    counts.rows += firsts.size
+    counts.sequences += len(segments)
+    counts.tokens += len(columns["input_ids"].values)
     document_ids = np.ascontiguousarray(segments[firsts, DOCUMENT_ID])
-    example_ids = np.empty(num_rows, np.int64)
+    example_ids = np.empty(firsts.size, np.int64)
     positions = np.ascontiguousarray(segments[firsts, POSITION])
     name_examples(document_ids, positions, np.uint64(0), example_ids)
-    columns = {
-        "example_id": arrow_array(example_ids),
-        "document_id": arrow_array(document_ids),
-        "input_ids": list_column(input_ids, offsets),
-        "word_starts": list_column(word_starts, offsets),
-        "sequence_lengths": list_column(sequence_lengths, row_segments),
-    }
-    schema = examples_schema("packed")
+    columns["example_id"] = arrow_array(example_ids)
+    columns["document_id"] = arrow_array(document_ids)
+    schema = examples_schema("packed" if layout.pair is None else "segments")
     return pa.record_batch([columns[name] for name in schema.names], schema=schema)

@@ -62,11 +62,21 @@ def masking_rate_faults(
             yield _off(name, found, totals.selected_tokens, asked, allowed)
 
 
-def pair_rate_faults(name: str, pairs: int, labelled: int, asked: float) -> Iterator[str]:
-    """Compare the share of random or swapped pairs with the asked one."""
-    allowed = tolerance(asked, pairs)
-    if abs(labelled - asked * pairs) > allowed:
-        yield _off(name, labelled, pairs, asked, allowed)
+def row_rate_faults(
+    name: str, rows: int, found: int, asked: float, missing: int = 0
+) -> Iterator[str]:
+    """Compare the share of random or swapped pairs, or of divided rows, with the asked one.
+
+    Args:
+        name: of such rows.
+        rows: all of them.
+        found: how many are such.
+        asked: share of them.
+        missing: most that would be such and could not.
+    """
+    allowed = tolerance(asked, rows)
+    if not -allowed - missing <= found - asked * rows <= allowed:
+        yield _off(name, found, rows, asked, allowed)
 
 
 def _off(name: str, found: int, of: int, asked: float, allowed: float) -> str:

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskprep.config import MaskingConfig
 from maskprep.length_bins import LengthBins
 from maskprep.list_columns import flat_values, numpy_array
-from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
+from maskprep.stages.measurement import TOKEN_COLUMNS, count_two_segments, selected_tokens
 
 _OF_TOKENS = (
     *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
@@ -77,6 +77,7 @@ class RowTotals:
     random_pairs: int = 0
     swapped_pairs: int = 0
     sequences: int = 0
+    two_segment_rows: int = 0
     maskable_tokens: int = 0
     masked_tokens: int = 0
     other_tokens: int = 0
@@ -186,8 +187,7 @@ class RowChecker:
             self.totals.unknown_tokens += int(unknown)
         for one in ("token_type_ids", "segment_ids"):
             if one in batch.schema.names:
-                types = flat_values(batch.column(one))[0]
-                note(f"{one} is neither 0 nor 1", rows.of_tokens((types < 0) | (types > 1)))
+                self._check_types(batch, rows, one)
         if "padding_mask" in batch.schema.names:
             padding = ~flat_values(batch.column("padding_mask"))[0]
             note("padding_mask is false in an unpadded row", rows.of_tokens(padding))
@@ -240,6 +240,20 @@ class RowChecker:
             self.totals.sentences += lengths.size
         else:
             self.totals.sequences += lengths.size
+
+    def _check_types(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
+        """Check the token types, and those of packed rows for segments A and B in this order."""
+        types = flat_values(batch.column(name))[0]
+        strange = (types < 0) | (types > 1)
+        self.faults.note(f"{name} is neither 0 nor 1", rows.of_tokens(strange))
+        if "sequence_lengths" not in batch.schema.names:
+            return
+        falls = np.zeros(types.size, np.bool_)
+        falls[1:] = np.diff(types) < 0
+        firsts = rows.offsets[:-1][rows.lengths > 0]
+        falls[firsts] = types[firsts] != 0
+        self.faults.note(f"{name} is not 0 ... 0 1 ... 1", rows.of_tokens(falls))
+        self.totals.two_segment_rows += count_two_segments(types, rows.offsets)
 
     def _check_selection(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
         """Check which tokens are selected and what stands in their place."""

@@ -15,7 +15,7 @@ from maskprep.encoders.loading import (
     tokenizer_from_json,
 )
 from maskprep.errors import ConfigError, ShardError, TokenizerError
-from maskprep.schema import DOCUMENTS, examples_schema, kind_of_examples
+from maskprep.schema import DOCUMENTS, PACKED_KINDS, examples_schema, kind_of_examples
 from maskprep.storage.atomic import hash_file
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shards import check_columns, open_shard, record_of, shard_metadata
@@ -99,7 +99,7 @@ class InputRequest:
         made_by, wanted = self.made_by[0], DOCUMENTS
         if self.made_by == EXAMPLE_STAGES:
             kind = kind_of_examples(found.names)
-            made_by, wanted = "pack" if kind == "packed" else "pair", examples_schema(kind)
+            made_by, wanted = "pack" if kind in PACKED_KINDS else "pair", examples_schema(kind)
         check_columns(where, found, wanted, made_by)
         return wanted
 

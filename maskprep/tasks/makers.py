@@ -35,7 +35,9 @@ def stage_of(config: ExamplesConfig) -> str:
 
 def kind_made(config: ExamplesConfig) -> ExampleKind:
     """Return the kind of examples that such settings give."""
-    return config.objective if isinstance(config, PairingConfig) else "packed"
+    if isinstance(config, PairingConfig):
+        return config.objective
+    return "segments" if config.two_segments_prob else "packed"
 
 
 @dataclass(frozen=True)
@@ -69,7 +71,7 @@ class ExampleMaker:
         config = self.config
         if isinstance(config, PairingConfig):
             return PairingPhase(spools, config, pair_layout(self.tokenizer), order)
-        layout = sequence_layout(self.tokenizer)
+        layout = sequence_layout(self.tokenizer, config)
         return PackingPhase(spools, config, layout, self.has_sentences, order)
 
     def rows(self, counts: Record) -> int:
@@ -92,13 +94,13 @@ def example_maker(record: Record, tokenizer: Tokenizer, config: ExamplesConfig) 
         config: of pairs or of packed sequences.
 
     Raises:
-        ConfigError: the documents were made without sentences and pairs are wanted, or
-            --max-seq-length is too small.
+        ConfigError: the documents were made without sentences and pairs are wanted,
+            --max-seq-length is too small, or the tokenizer does not tell two segments apart.
         TokenizerError: the tokenizer has no special tokens to put around segments.
     """
     has_sentences = setting_of(record, "tokenize", "sentences") != "none"
     if isinstance(config, PairingConfig):
         budget = require_pairable(record, tokenizer, config)
         return ExampleMaker(config, tokenizer, budget, has_sentences)
-    max_packed_tokens(sequence_layout(tokenizer), config)
+    max_packed_tokens(sequence_layout(tokenizer, config), config)
     return ExampleMaker(config, tokenizer, UNCUT, has_sentences)

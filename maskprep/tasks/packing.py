@@ -9,7 +9,9 @@ from dataclasses import asdict, dataclass
 
 from maskprep.config import PackingConfig
 from maskprep.encoders.loading import Tokenizer
-from maskprep.stages.packing import PackingCounts, SequenceLayout, pack_documents
+from maskprep.errors import ConfigError
+from maskprep.stages.packing import PackingCounts, pack_documents
+from maskprep.stages.row_layout import SequenceLayout
 from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.spool import Spool
@@ -25,17 +27,30 @@ UNCUT = 2**31 - 1
 """Longest sentence in a spool: packing itself cuts the long ones."""
 
 
-def sequence_layout(tokenizer: Tokenizer) -> SequenceLayout:
+def sequence_layout(tokenizer: Tokenizer, config: PackingConfig) -> SequenceLayout:
     """Return the special tokens of a row, as the tokenizer's own template has them.
 
     What ends a row also separates its documents: [SEP], </s>.
 
     Raises:
         TokenizerError: the tokenizer knows no template and no [CLS] and [SEP].
+        ConfigError: rows are to be divided, and the template gives segments A and B other token
+            types than 0 and 1.
     """
     template = tokenizer.pair_template
     separator = template.after if template.after.size else template.between
-    return SequenceLayout(template.before, separator, template.after)
+    if not config.two_segments_prob:
+        return SequenceLayout(template.before, separator, template.after)
+    of_a, of_b = sorted(set(template.types[:2].tolist())), sorted(set(template.types[3:].tolist()))
+    if (of_a, of_b) != ([0], [1]) or template.types[2] not in (0, 1):
+        found = " ".join(map(str, template.types.tolist()))
+        raise ConfigError(
+            f"--two-segments-prob is {config.two_segments_prob}, and {tokenizer.origin} gives the "
+            f"parts of a pair (before, A, between, B, after) the token types {found}; expected 0 "
+            f"for A and 1 for B, as BERT's tokenizer gives. Take such a tokenizer, or leave the "
+            f"option out."
+        )
+    return SequenceLayout(template.before, separator, template.after, template)
 
 
 @dataclass(frozen=True)

@@ -5,11 +5,12 @@ from dataclasses import replace
 from typing import Any
 
 from maskprep.config import SWAPPED_SHARE, MaskingConfig
+from maskprep.schema import PACKED_KINDS, ExampleKind
 from maskprep.stages.rates import (
     SMALLEST_TOLERANCE,
     STANDARD_ERRORS,
     masking_rate_faults,
-    pair_rate_faults,
+    row_rate_faults,
 )
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
 from maskprep.stages.unit_lengths import unit_length_shares
@@ -94,10 +95,26 @@ def _labelled(manifest: Record, totals: RowTotals) -> int:
 
 def _packing_faults(manifest: Record, totals: RowTotals) -> Iterator[str]:
     found = {"rows": totals.rows, "sequences": totals.sequences, "tokens": totals.tokens}
-    yield from _differences(manifest, "totals", found)
     room = totals.rows * int(manifest["settings"]["max_seq_length"])
-    share = round(totals.tokens / max(room, 1), 6)
-    yield from _differences(manifest, "rates", {"fill": share})
+    rates = {"fill": round(totals.tokens / max(room, 1), 6)}
+    if kind_of_record(manifest) == "segments":
+        divided = totals.two_segment_rows
+        found["two_segment_rows"] = divided
+        rates["two_segments"] = round(divided / max(totals.rows, 1), 6)
+        yield from _segment_faults(manifest, totals.rows, divided)
+    yield from _differences(manifest, "totals", found)
+    yield from _differences(manifest, "rates", rates)
+
+
+def _segment_faults(manifest: Record, rows: int, divided: int) -> Iterator[str]:
+    """Compare the share of rows with two segments with the asked one.
+
+    Rows of one word cannot be divided; how many they were, packing counted.
+    """
+    asked = settings_of_stage(manifest, "pack")["two_segments_prob"]
+    entries = [*manifest.get("history", []), manifest]
+    missing = sum(one.get("changed", {}).get("rows_undivided", 0) for one in entries)
+    yield from row_rate_faults("rows of two segments", rows, divided, asked, missing)
 
 
 def _balance_faults(
@@ -109,13 +126,13 @@ def _balance_faults(
     """
     settings = settings_of_stage(manifest, "pair")
     if settings.get("objective") == "sop":
-        yield from pair_rate_faults("swapped pairs", pairs, labelled, SWAPPED_SHARE)
+        yield from row_rate_faults("swapped pairs", pairs, labelled, SWAPPED_SHARE)
         return
     asked = settings.get("random_next_prob")
     ranges = [receipt["document_range"] for receipt in receipts if receipt["document_range"]]
     several = len({end for document_range in ranges for end in document_range}) > 1
     if asked is not None and (several or labelled):
-        yield from pair_rate_faults("random pairs", pairs, labelled, asked)
+        yield from row_rate_faults("random pairs", pairs, labelled, asked)
 
 
 def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Iterator[str]:
@@ -205,40 +222,46 @@ def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -
         )
 
 
+_COUNTED: dict[ExampleKind, tuple[str, ...]] = {
+    "nsp": ("rows", "random_pairs"),
+    "sop": ("rows", "swapped_pairs"),
+    "packed": ("rows", "sequences"),
+    "segments": ("rows", "sequences", "two_segment_rows"),
+}
+"""What every epoch of such examples has the same number of."""
+
+
 def _epoch_faults(manifest: Record, receipts: Sequence[Receipt]) -> Iterator[str]:
     """Check that every epoch holds the same examples."""
     epochs = config_from(MaskingConfig, manifest["settings"]).epochs
-    rows, labelled = dict.fromkeys(range(epochs), 0), dict.fromkeys(range(epochs), 0)
-    sequences = dict.fromkeys(range(epochs), 0)
-    is_sop = _objective(manifest) == "sop"
-    counted, what = ("swapped_pairs", "swapped") if is_sop else ("random_pairs", "random")
+    kind = kind_of_record(manifest)
+    counts = [dict.fromkeys(_COUNTED[kind], 0) for _ in range(epochs)]
     for receipt in receipts:
         epoch = receipt["epoch"]
         if epoch is None:
             continue
-        if epoch not in rows:
+        if not 0 <= epoch < epochs:
             yield f"a shard holds epoch {epoch}; settings.epochs is {epochs}"
             return
-        rows[epoch] += receipt["totals"]["rows"]
-        labelled[epoch] += receipt["totals"][counted]
-        sequences[epoch] += receipt["totals"]["sequences"]
-    for epoch in range(1, epochs):
-        if rows[epoch] != rows[0]:
-            yield f"epoch {epoch} has {rows[epoch]:,} rows; epoch 0 has {rows[0]:,}"
-        elif labelled[epoch] != labelled[0]:
+        for name in counts[epoch]:
+            counts[epoch][name] += receipt["totals"][name]
+    first = counts[0]
+    for epoch, found in enumerate(counts):
+        for name in [one for one in found if found[one] != first[one]][:1]:
             yield (
-                f"epoch {epoch} has {labelled[epoch]:,} {what} pairs; epoch 0 has {labelled[0]:,}"
+                f"epoch {epoch} has {found[name]:,} {name.replace('_', ' ')}; epoch 0 has "
+                f"{first[name]:,}"
             )
-        elif sequences[epoch] != sequences[0]:
-            yield (
-                f"epoch {epoch} has {sequences[epoch]:,} sequences; epoch 0 has {sequences[0]:,}"
-            )
-    if kind_of_record(manifest) == "packed":
-        found = {"rows": rows[0], "sequences": sequences[0]}
-        yield from _history_faults(manifest, "pack", found)
+    if kind in PACKED_KINDS:
+        if kind == "segments":
+            yield from _segment_faults(manifest, first["rows"], first["two_segment_rows"])
+        yield from _history_faults(manifest, "pack", first)
         return
-    yield from _balance_faults(manifest, rows[0], labelled[0], receipts)
-    yield from _history_faults(manifest, "pair", {"pairs": rows[0], counted: labelled[0]})
+    rows, labelled = first.values()
+    yield from _balance_faults(manifest, rows, labelled, receipts)
+    yield from _history_faults(
+        manifest, "pair", {"pairs": rows, PAIR_LABELS[_objective(manifest)][0]: labelled}
+    )
 
 
 def _history_faults(manifest: Record, stage: str, found: Mapping[str, int]) -> Iterator[str]:

@@ -96,7 +96,7 @@ def max_seq_length_of(record: Mapping[str, Any]) -> int | None:
 def kind_of_record(record: Record) -> ExampleKind:
     """Return the kind of the examples that a record or a manifest speaks of."""
     if any(entry["stage"] == "pack" for entry in (*record["lineage"], record)):
-        return "packed"
+        return "segments" if setting_of(record, "pack", "two_segments_prob") else "packed"
     return "sop" if setting_of(record, "pair", "objective") == "sop" else "nsp"
 
 
@@ -297,12 +297,18 @@ PAIR_LABELS = {"nsp": ("random_pairs", "random_next"), "sop": ("swapped_pairs", 
 def packing_results(counts: Mapping[str, int], config: PackingConfig) -> Record:
     """Turn counts of packing into totals, fill rate and what was cut; no token is dropped."""
     room = max(counts["rows"] * config.max_seq_length, 1)
+    totals = ["rows", "sequences", "tokens"]
+    rates = {"fill": round(counts["tokens"] / room, 6)}
     names = ["sentences_cut", "words_split"]
     if config.boundaries == "best-fit":
         names.append("documents_split")
+    if config.two_segments_prob:
+        totals.append("two_segment_rows")
+        rates["two_segments"] = round(counts["two_segment_rows"] / max(counts["rows"], 1), 6)
+        names += ["sentences_divided", "rows_undivided"]
     return {
-        "totals": {name: counts[name] for name in ("rows", "sequences", "tokens")},
-        "rates": {"fill": round(counts["tokens"] / room, 6)},
+        "totals": {name: counts[name] for name in totals},
+        "rates": rates,
         "dropped": {},
         "changed": {name: counts[name] for name in names},
     }

@@ -98,6 +98,9 @@ def test_documents_show_their_sentences_and_packed_rows_their_documents():
     packed = {"input_ids": [2, 10, 11, 3, 2, 14, 15, 3], "sequence_lengths": [4, 4]}
     assert plain_row(packed, WORDPIECE) == "[CLS] the cat [SEP] | [CLS] they slept [SEP]"
     assert colour_row(packed, WORDPIECE).plain == plain_row(packed, WORDPIECE)
+    divided = {"input_ids": [2, 10, 11, 3, 14, 15, 3], "sequence_lengths": [7]}
+    divided["token_type_ids"] = [0, 0, 0, 0, 1, 1, 1]
+    assert plain_row(divided, WORDPIECE) == "A: [CLS] the cat [SEP] B: they slept [SEP]"
 
 
 def vocabulary(tokens, special_ids=(), mask_id=None):

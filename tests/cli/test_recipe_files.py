@@ -33,6 +33,17 @@ def test_the_recipes_of_whole_words_are_bert_with_whole_words():
     assert chinese.corpus.words == "spaces"
 
 
+def test_the_recipes_of_replaced_token_detection_are_the_papers():
+    electra, deberta, third = map(read_recipe, ("electra", "deberta", "deberta-v3"))
+    assert electra.training == TrainingConfig(vocab_size=30_522, strip_accents=True)
+    assert electra.packing == PackingConfig(128, 0.05, "document", two_segments_prob=0.9)
+    assert electra.masking == MaskingConfig(0.15, 0.85, 0.0)
+    assert deberta.packing == third.packing == PackingConfig(512, boundaries="cross")
+    assert deberta.masking == MaskingConfig(unit="ngram", max_ngram=3, corrupt_per="token")
+    assert third.masking == MaskingConfig(0.15, 1.0, 0.0)
+    assert (third.training.model, third.training.vocab_size) == ("unigram", 128_100)
+
+
 def test_every_recipe_reads():
     for name in recipe_names():
         assert isinstance(read_recipe(name), RecipeSettings)

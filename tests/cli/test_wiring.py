@@ -135,11 +135,12 @@ def test_pack_takes_every_option(called):
         "make_examples",
         *("pack", "docs", "--output", "out", "--max-seq-length", "64", "--short-seq-prob", "0.2"),
         *("--boundaries", "document", "--seed", "9", "--limit", "3", "--tokenizer", "tok"),
+        *("--two-segments-prob", "0.9"),
         *("--cls-token", "<c>", "--sep-token", "<s>", "--no-shuffle", "--shard-rows", "4"),
     )
     roles = RoleOptions(cls_token="<c>", sep_token="<s>")
     assert rows == pipeline.StageRows(["docs"], "tok", roles, 3)
-    assert config == PackingConfig(64, 0.2, "document", 9)
+    assert config == PackingConfig(64, 0.2, "document", 9, 0.9)
     assert shards == ShardConfig(4, shuffle=False)
     assert target == Path("out")
 
@@ -152,6 +153,8 @@ def test_prepare_packs_where_the_recipe_or_an_option_says_so(called, tmp_path):
     config = ("--config", str(tmp_path / "run.toml"))
     _, recipe, *_ = called("prepare_corpus", *prepare, *config, "--max-seq-length", "64")
     assert recipe.packing == PackingConfig(64, boundaries="document", seed=3)
+    _, recipe, *_ = called("prepare_corpus", *prepare, *config, "--two-segments-prob", "0.9")
+    assert recipe.packing == PackingConfig(boundaries="document", seed=3, two_segments_prob=0.9)
     assert recipe.examples == recipe.packing
 
 
@@ -159,6 +162,8 @@ def test_prepare_packs_where_the_recipe_or_an_option_says_so(called, tmp_path):
     ("table", "option", "message"),
     [
         ("pairing", ("--boundaries", "cross"), "--boundaries is for packed sequences"),
+        ("pairing", ("--two-segments-prob", "0.9"), "--two-segments-prob is for packed sequences"),
+        ("packing", ("--two-segments-prob", "0.9"), "expected 0 with --boundaries cross"),
         ("packing", ("--objective", "sop"), "--objective is for pairs"),
         ("packing", ("--duplicates", "2"), "--duplicates is for pairs"),
     ],

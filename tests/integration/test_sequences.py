@@ -43,6 +43,7 @@ KINDS = {
     "cross": PackingConfig(64, 0.1, "cross", 3),
     "document": PackingConfig(64, 0.0, "document"),
     "best-fit": PackingConfig(64, 0.0, "best-fit"),
+    "segments": PackingConfig(64, 0.05, "document", 4, two_segments_prob=0.9),
     "sop": PairingConfig(max_seq_length=64, seed=5, objective="sop", duplicates=2),
 }
 
@@ -241,9 +242,16 @@ def test_the_manifest_tells_the_fill_rate_and_every_token(made):
         return
     assert manifest["totals"]["rows"] == 2 * totals["rows"]
     room = totals["rows"] * config.max_seq_length
-    assert examples["rates"] == {"fill": round(totals["tokens"] / room, 6)}
+    assert examples["rates"].pop("fill") == round(totals["tokens"] / room, 6)
     assert examples["dropped"] == {}
     specials = totals["tokens"] - tokenized["totals"]["tokens"]
+    if config.two_segments_prob:
+        divided = totals["two_segment_rows"]
+        assert examples["rates"].pop("two_segments") == round(divided / totals["rows"], 6)
+        assert abs(divided / totals["rows"] - 0.9) < 0.02
+        assert examples["changed"]["sentences_divided"] > 0
+        specials -= divided
+    assert examples["rates"] == {}
     if config.boundaries == "cross":
         assert specials == totals["rows"] + totals["sequences"]
     else:
@@ -255,6 +263,8 @@ def test_the_manifest_tells_the_fill_rate_and_every_token(made):
     [
         ("cross", ("totals", "sequences", 5), "totals.sequences is 5"),
         ("cross", ("rates", "fill", 0.5), "rates.fill is 0.5"),
+        ("segments", ("totals", "two_segment_rows", 5), "totals.two_segment_rows is 5"),
+        ("segments", ("rates", "two_segments", 0.1), "rates.two_segments is 0.1"),
         ("sop", ("totals", "swapped_pairs", 5), "totals.swapped_pairs is 5"),
         ("sop", ("rates", "swapped", 0.1), "rates.swapped is 0.1"),
     ],
@@ -280,6 +290,85 @@ def test_sequences_that_do_not_sum_to_their_row_are_found(documents, tmp_path):
     forge_shard(folder, shorten)
     (found,) = verify_dataset(folder, ONE_WORKER).faults
     assert found.what == "row 3: sequence_lengths does not sum to the row's tokens"
+
+
+@pytest.mark.parametrize("types", [[1, 0], [0, 1, 0], [1]], ids=["B A", "A B A", "B"])
+def test_segments_in_another_order_are_found(documents, tmp_path, types):
+    folder = tmp_path / "out"
+    make_examples(StageRows([str(documents)]), KINDS["segments"], SHARDS, folder, ONE_WORKER)
+
+    def change(table):
+        rows = table.to_pylist()
+        length = len(rows[3]["input_ids"])
+        rows[3]["token_type_ids"] = (types * length)[: length - 1] + types[-1:]
+        return table.from_pylist(rows, schema=table.schema)
+
+    forge_shard(folder, change)
+    faults = [found.what for found in verify_dataset(folder, ONE_WORKER).faults]
+    assert faults[0] == "row 3: token_type_ids is not 0 ... 0 1 ... 1"
+
+
+@pytest.mark.parametrize("masked", [False, True], ids=["packed", "masked"])
+def test_another_share_of_divided_rows_than_the_asked_one_is_found(documents, tmp_path, masked):
+    folder = tmp_path / "out"
+    shards = ShardConfig(num_shards=1)
+    make_examples(StageRows([str(documents)]), KINDS["segments"], shards, folder, ONE_WORKER)
+    if masked:
+        examples = StageRows([str(folder)])
+        folder = tmp_path / "masked"
+        mask_dataset(examples, MaskingConfig(), shards, folder, ONE_WORKER)
+
+    def undivide(table):
+        rows = table.to_pylist()
+        for row in rows[::4]:
+            row["token_type_ids"] = [0] * len(row["token_type_ids"])
+        return table.from_pylist(rows, schema=table.schema)
+
+    forge_shard(folder, undivide)
+    faults = [found.what for found in verify_dataset(folder, ONE_WORKER).faults]
+    assert any("rows of two segments" in what and "asked for 90.00%" in what for what in faults)
+    counted = "history counts" if masked else "totals.two_segment_rows is"
+    assert any(what.startswith(counted) for what in faults)
+
+
+def test_divided_rows_are_rows_of_documents_in_two_parts(documents, toy_tokenizer, tmp_path):
+    tokenizer = load_tokenizer(str(toy_tokenizer))
+    folder = tmp_path / "out"
+    config = replace(KINDS["segments"], short_seq_prob=0.0, two_segments_prob=1.0)
+    shards = ShardConfig(shuffle=False)
+    make_examples(StageRows([str(documents)]), config, shards, folder, ONE_WORKER)
+    rows = pyarrow.parquet.read_table(folder / "data").to_pylist()
+    of = pyarrow.parquet.read_table(documents / "data").to_pylist()
+    cls, sep = tokenizer.role_id("cls"), tokenizer.role_id("sep")
+    tokens = [t for row in rows for t in row["input_ids"] if t not in (cls, sep)]
+    assert tokens == [t for document in of for t in document["input_ids"]]
+    manifest = json.loads((folder / "manifest.json").read_bytes())
+    undivided = [row for row in rows if 1 not in row["token_type_ids"]]
+    assert len(undivided) == manifest["changed"]["rows_undivided"] < 5
+    shares = []
+    for row in rows:
+        ids, types = row["input_ids"], row["token_type_ids"]
+        assert len(ids) <= 64
+        assert row["sequence_lengths"] == [len(ids)]
+        if row in undivided:
+            continue
+        a, b = types.index(1), len(types)
+        assert [ids[0], ids[a - 1], ids[b - 1]] == [cls, sep, sep]
+        shares.append((a - 2) / (b - 3))
+    # A little more: a sentence that did not fit the row before is long, and stands first.
+    assert 0.5 < sum(shares) / len(shares) < 0.54
+
+
+@pytest.mark.parametrize("boundaries", ["cross", "best-fit"])
+def test_only_rows_of_one_document_are_divided(boundaries):
+    with pytest.raises(ConfigError, match=r"--two-segments-prob is 0\.9; expected 0 with --bound"):
+        PackingConfig(boundaries=boundaries, two_segments_prob=0.9)
+
+
+def test_two_segments_need_room(documents, tmp_path):
+    config = PackingConfig(4, boundaries="document", two_segments_prob=0.1)
+    with pytest.raises(ConfigError, match=r"--max-seq-length is 4; expected at least 5 with --two"):
+        make_examples(StageRows([str(documents)]), config, SHARDS, tmp_path / "out", ONE_WORKER)
 
 
 def test_pairs_and_packed_rows_are_not_masked_together(documents, tmp_path):

@@ -1,8 +1,12 @@
 """Real encoder classes of transformers learn from the shards of their recipes, as they are."""
 
+import re
 from dataclasses import replace
+from itertools import islice
+from pathlib import Path
 
 import pandas as pd
+import pyarrow.dataset
 import pytest
 
 from maskprep.cli.recipe_files import read_recipe
@@ -12,6 +16,7 @@ from maskprep.pipeline import Recipe, prepare_corpus
 from maskprep.tasks.running import Context
 
 LENGTH = 64
+STEPS = 60
 SIZES = {
     "hidden_size": 64,
     "num_hidden_layers": 2,
@@ -19,10 +24,13 @@ SIZES = {
     "intermediate_size": 128,
     "max_position_embeddings": LENGTH + 2,
 }
+DISENTANGLED = {"relative_attention": True, "pos_att_type": ["p2c", "c2p"], "type_vocab_size": 0}
 MODELS = {
     "roberta": ("RobertaConfig", "RobertaForMaskedLM", {}),
     "albert": ("AlbertConfig", "AlbertForPreTraining", {"embedding_size": 32}),
     "spanbert": ("BertConfig", "BertForMaskedLM", {}),
+    "deberta": ("DebertaConfig", "DebertaForMaskedLM", DISENTANGLED),
+    "deberta-v3": ("DebertaV2Config", "DebertaV2ForMaskedLM", DISENTANGLED),
     "modernbert": ("ModernBertConfig", "ModernBertForMaskedLM", {"reference_compile": False}),
 }
 PADDING = {"input_ids": 0, "token_type_ids": 0, "labels": -100}
@@ -48,6 +56,20 @@ def batches_of(rows, torch, size=32):
         yield padded
 
 
+def prepare_rows(corpus, tokenizer, folder, settings, columns):
+    """Make masked rows as a recipe says, but short ones; return where they are."""
+    recipe = Recipe(
+        corpus=CorpusConfig(documents="file"),
+        tokenization=settings.tokenization,
+        pairing=replace(settings.pairing, max_seq_length=LENGTH),
+        packing=settings.packing and replace(settings.packing, max_seq_length=LENGTH),
+        masking=replace(settings.masking, columns=columns, epochs=2),
+    )
+    context = Context(machine=RunConfig(workers=1))
+    prepare_corpus([str(corpus)], recipe, tokenizer, folder, context)
+    return folder / "data"
+
+
 @pytest.mark.torch
 @pytest.mark.filterwarnings("ignore")  # The libraries' own.
 @pytest.mark.parametrize("name", MODELS)
@@ -57,16 +79,9 @@ def test_the_loss_of_a_tiny_encoder_falls(toy_corpus, toy_tokenizer, tmp_path, n
 
     tokenizer = load_tokenizer(str(toy_tokenizer))
     settings = read_recipe(name)
-    recipe = Recipe(
-        corpus=CorpusConfig(documents="file"),
-        tokenization=settings.tokenization,
-        pairing=replace(settings.pairing, max_seq_length=LENGTH),
-        packing=settings.packing and replace(settings.packing, max_seq_length=LENGTH),
-        masking=replace(settings.masking, columns="labels", epochs=2),
+    rows = pd.read_parquet(
+        prepare_rows(toy_corpus, tokenizer, tmp_path / "out", settings, columns="labels")
     )
-    context = Context(machine=RunConfig(workers=1))
-    prepare_corpus([str(toy_corpus)], recipe, tokenizer, tmp_path / "out", context)
-    rows = pd.read_parquet(tmp_path / "out" / "data")
     assert ("token_type_ids" in rows) == (settings.packing is None)
 
     torch.manual_seed(0)
@@ -77,12 +92,55 @@ def test_the_loss_of_a_tiny_encoder_falls(toy_corpus, toy_tokenizer, tmp_path, n
     model = getattr(transformers, model_class)(config)
     optimiser = torch.optim.AdamW(model.parameters(), lr=2e-3)
     losses = []
-    for batch in batches_of(rows, torch):
+    for batch in islice(batches_of(rows, torch), STEPS):
         loss = model(**batch).loss
         optimiser.zero_grad()
         loss.backward()
         optimiser.step()
         losses.append(loss.item())
-    assert len(losses) >= 40
+    assert len(losses) == STEPS
     first, last = sum(losses[:5]) / 5, sum(losses[-5:]) / 5
     assert last < first - 0.8, losses
+
+
+def code_of_page():
+    """Run the functions of the how-to page, as a reader would copy them."""
+    page = Path(__file__).resolve().parents[2] / "docs" / "how-to" / "train-electra.md"
+    functions, _ = re.findall(r"^```python\n(.*?)^```", page.read_text(), re.MULTILINE | re.DOTALL)
+    names = {}
+    exec(compile(functions, page.name, "exec"), names)
+    return names["padded"], names["losses"]
+
+
+@pytest.mark.torch
+@pytest.mark.filterwarnings("ignore")  # The libraries' own.
+def test_the_losses_of_generator_and_discriminator_fall(toy_corpus, toy_tokenizer, tmp_path):
+    import torch
+    import transformers
+
+    padded, losses = code_of_page()
+    tokenizer = load_tokenizer(str(toy_tokenizer))
+    settings = read_recipe("electra")
+    data = prepare_rows(toy_corpus, tokenizer, tmp_path / "out", settings, columns="loss-mask")
+
+    torch.manual_seed(0)
+    config = transformers.ElectraConfig(
+        vocab_size=tokenizer.num_ids, pad_token_id=0, embedding_size=32, **SIZES
+    )
+    generator = transformers.ElectraForMaskedLM(config)
+    discriminator = transformers.ElectraForPreTraining(config)
+    discriminator.electra.embeddings = generator.electra.embeddings
+    parameters = {*generator.parameters(), *discriminator.parameters()}
+    optimiser = torch.optim.AdamW(parameters, lr=2e-3)
+    found = []
+    columns = ["input_ids", "target_ids", "loss_mask", "token_type_ids"]
+    batches = pyarrow.dataset.dataset(data).to_batches(columns=columns, batch_size=32)
+    for rows in islice(batches, STEPS):
+        pair = losses(generator, discriminator, padded(rows.to_pydict(), pad_id=0))
+        optimiser.zero_grad()
+        (pair[0] + 50 * pair[1]).backward()
+        optimiser.step()
+        found.append([loss.item() for loss in pair])
+    first, last = (torch.tensor(part).mean(0) for part in (found[:5], found[-5:]))
+    assert last[0] < first[0] - 0.5, found
+    assert last[1] < first[1] - 0.1, found

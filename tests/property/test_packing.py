@@ -2,6 +2,7 @@
 
 import itertools
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 
 import naive
@@ -11,10 +12,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from maskprep.config import PackingConfig
+from maskprep.encoders.templates import PairTemplate
 from maskprep.kernels import packing as kernels
 from maskprep.schema import DOCUMENTS, examples_schema
 from maskprep.stages import best_fit, packing
-from maskprep.stages.packing import PackingCounts, SequenceLayout, pack_documents
+from maskprep.stages.packing import PackingCounts, pack_documents
+from maskprep.stages.row_layout import SequenceLayout
 from maskprep.storage.spool import SpooledCorpus, write_spool
 from maskprep.tasks.packing import UNCUT
 
@@ -24,6 +27,7 @@ LAYOUTS = {
     "bert": SequenceLayout(*(np.array(part, np.int32) for part in ([CLS], [SEP], [SEP]))),
     "no end": SequenceLayout(*(np.array(part, np.int32) for part in ([CLS], [SEP, EOS], []))),
 }
+TYPES = np.array([0, 0, 0, 1, 1], np.int8)
 CASES = settings(deadline=None, max_examples=60)
 SENTENCES = st.lists(st.integers(1, 6), min_size=1, max_size=5)
 CORPORA = st.lists(st.lists(SENTENCES, max_size=6), min_size=1, max_size=8)
@@ -39,6 +43,14 @@ CONFIGS = st.one_of(
         PackingConfig,
         max_seq_length=st.one_of(st.integers(3, 24), st.just(150)),
         boundaries=st.just("best-fit"),
+    ),
+    st.builds(
+        PackingConfig,
+        max_seq_length=st.one_of(st.integers(5, 24), st.just(64)),
+        short_seq_prob=st.sampled_from([0.0, 0.5, 1.0]),
+        boundaries=st.just("document"),
+        two_segments_prob=st.sampled_from([0.5, 1.0]),
+        seed=st.integers(0, 2**64 - 1),
     ),
 )
 
@@ -74,15 +86,24 @@ def spool_corpus(documents, folder, cuts=()):
     )
 
 
+def layout_for(layout, config):
+    """Return the layout with that of a pair, where rows are divided."""
+    if not config.two_segments_prob:
+        return layout
+    return replace(layout, pair=PairTemplate(layout.before, layout.separator, layout.after, TYPES))
+
+
 def pack_corpus(documents, config, layout, *, cuts=(), has_sentences=True):
     counts = PackingCounts()
+    layout = layout_for(layout, config)
     with tempfile.TemporaryDirectory() as folder:
         corpus = spool_corpus(documents, folder, cuts)
         ranges = corpus.documents_between(0, 2**40)
         batches = list(
             pack_documents(ranges, corpus, layout, config, counts, has_sentences=has_sentences)
         )
-    assert all(batch.schema.equals(examples_schema("packed")) for batch in batches)
+    kind = "segments" if config.two_segments_prob else "packed"
+    assert all(batch.schema.equals(examples_schema(kind)) for batch in batches)
     return [row for batch in batches for row in batch.to_pylist()], counts
 
 
@@ -96,10 +117,14 @@ def twin_rows(documents, config, layout, *, has_sentences):
         "budget": budget,
         "separator": len(separator),
         "crosses": config.boundaries == "cross",
-        "longest_whole": budget if has_sentences else 0,
+        "longest_whole": 0,
         "short_threshold": round(config.short_seq_prob * 2**32),
+        "divided_threshold": round(config.two_segments_prob * 2**32),
+        "divider": len(separator) if config.two_segments_prob else 0,
         "seed": config.seed,
     }
+    if has_sentences:
+        numbers["longest_whole"] = budget - numbers["divider"]
     ids = [FIRST_DOCUMENT + d for d in range(len(documents))]
     filled, sentences_cut, words_cut = naive.fill_rows(documents, ids, numbers)
     own = config.boundaries == "best-fit"
@@ -113,14 +138,24 @@ def twin_rows(documents, config, layout, *, has_sentences):
     made = []
     for row in filled:
         d, tokens = row[0]
+        place = tokens[0][0] - first_tokens[d]
         input_ids, starts, lengths = naive.lay_out_sequences(row, before, separator, after, own=own)
+        of_segments = {}
+        if config.two_segments_prob:
+            sentences = [sentence[0][0] - first_tokens[d] for sentence in documents[d]]
+            in_a = naive.divide_row(tokens, sentences, ids[d], place, numbers)
+            parts = (before, separator, after)
+            input_ids, types, starts = naive.lay_out_segments(tokens, in_a, *parts)
+            lengths = [len(input_ids)]
+            of_segments = {"token_type_ids": types}
         made.append(
             {
-                "example_id": naive.name_example(ids[d], tokens[0][0] - first_tokens[d], 0),
+                "example_id": naive.name_example(ids[d], place, 0),
                 "document_id": ids[d],
                 "input_ids": input_ids,
                 "word_starts": starts,
                 "sequence_lengths": lengths,
+                **of_segments,
             }
         )
     return made, sentences_cut, words_cut
@@ -236,8 +271,9 @@ def test_sentences_and_documents_that_fit_are_not_cut(corpus, config):
     if config.boundaries == "best-fit":
         whole = [[[token for s in document for token in s]] for document in documents if document]
     row_of = {token: r for r, row in enumerate(rows) for token in tokens_of(row)}
+    specials = 3 if config.two_segments_prob else 2
     for piece in (piece for document in whole for piece in document):
-        if len(piece) + 2 <= config.max_seq_length:
+        if len(piece) + specials <= config.max_seq_length:
             assert len({row_of[token] for token, _ in piece}) == 1
 
 
@@ -254,7 +290,49 @@ def test_no_word_is_cut_that_fits_a_row(corpus, config, has_sentences):
         if token >= FIRST_ID and before in (CLS, SEP)
     )
     assert (inside > 0) <= (counts.words_split > 0)
-    assert counts.words_split == 0 or config.max_seq_length < 6 + 2 or config.short_seq_prob > 0
+    assert counts.words_split == 0 or config.max_seq_length < 6 + 3 or config.short_seq_prob > 0
+
+
+DIVIDED = st.builds(
+    PackingConfig,
+    max_seq_length=st.integers(5, 40),
+    short_seq_prob=st.sampled_from([0.0, 0.5]),
+    boundaries=st.just("document"),
+    two_segments_prob=st.just(1.0),
+    seed=st.integers(0, 2**64 - 1),
+)
+
+
+@CASES
+@given(corpus=CORPORA, config=DIVIDED, has_sentences=st.booleans())
+def test_every_row_is_divided_at_a_sentence_or_else_at_a_word(corpus, config, has_sentences):
+    documents = number_tokens(corpus)
+    firsts = {sentence[0][0] for document in documents for sentence in document}
+    begins = {token: b for document in documents for s in document for token, b in s}
+    rows, counts = pack_corpus(documents, config, LAYOUTS["bert"], has_sentences=has_sentences)
+    at_words = alone = 0
+    for row in rows:
+        tokens, types = tokens_of(row), row["token_type_ids"]
+        segments = [
+            [t for t, kind in zip(row["input_ids"], types, strict=True) if kind == segment]
+            for segment in (0, 1)
+        ]
+        assert segments[0] + segments[1] == row["input_ids"]
+        if not segments[1]:
+            assert not any(begins[token] for token in tokens[1:])
+            assert row["input_ids"] == [CLS, *tokens, SEP]
+            alone += 1
+            continue
+        (cls, *a, middle), (*b, sep) = segments
+        assert (cls, middle, sep) == (CLS, SEP, SEP)
+        assert a
+        assert begins[b[0]]
+        if firsts & set(tokens[1:]):
+            assert b[0] in firsts
+        else:
+            at_words += 1
+    assert (counts.sentences_divided, counts.rows_undivided) == (at_words, alone)
+    assert counts.two_segment_rows == len(rows) - alone
 
 
 @CASES

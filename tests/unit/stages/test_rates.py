@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from maskprep.stages.rates import masking_rate_faults, pair_rate_faults, tolerance
+from maskprep.stages.rates import masking_rate_faults, row_rate_faults, tolerance
 from maskprep.stages.verification import RowRules, RowTotals
 
 RULES = RowRules(
@@ -81,8 +81,8 @@ def test_long_words_widen_the_tolerance_as_the_rows_show():
 
 
 def test_random_pairs():
-    assert list(pair_rate_faults("random pairs", 10_000, 5_100, 0.5)) == []
-    (fault,) = pair_rate_faults("random pairs", 10_000, 5_500, 0.5)
+    assert list(row_rate_faults("random pairs", 10_000, 5_100, 0.5)) == []
+    (fault,) = row_rate_faults("random pairs", 10_000, 5_500, 0.5)
     assert fault == (
         "55.00% random pairs (5,500 of 10,000); asked for 50.00%, and chance explains 2.55% more "
         "or less"
