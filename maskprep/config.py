@@ -4,6 +4,7 @@ Fields carry the names of the command-line options and of the tables in a recipe
 (`maskprep/recipes/bert.toml`); `docs/reference/config.md` lists them all.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -236,6 +237,8 @@ class MaskingConfig:
     columns: Columns = "loss-mask"
     keep: tuple[str, ...] = ()
     """Columns of the examples to carry along, e.g. word_starts."""
+    pad_to_max: bool = False
+    """Pad rows to the examples' max_seq_length, and lists of predictions to max_predictions."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -276,7 +279,20 @@ class MaskingConfig:
                 _require(bool(word.strip()), name, word, "a word with visible characters")
         _require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
         _require_choice("columns", self.columns, Columns)
+        self._check_padding()
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+
+    def _check_padding(self) -> None:
+        if not self.pad_to_max or self.max_predictions is not None:
+            return
+        if self.columns in ("positions", "keras"):
+            rate = max(self.mlm_probability_ends)
+            raise ConfigError(
+                f"--pad-to-max pads the lists of --columns {self.columns} to --max-predictions, "
+                f"which is not set; expected the most predictions of a row. Usual are "
+                f"--mlm-probability x --max-seq-length, rounded up, or a little more: "
+                f"{math.ceil(128 * rate)} for rows of 128 tokens, {math.ceil(512 * rate)} for 512."
+            )
 
     def _check_rate(self) -> None:
         ends = self.mlm_probability

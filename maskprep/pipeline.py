@@ -49,7 +49,7 @@ from maskprep.tasks.tokenization import find_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
 from maskprep.tasks.word_lists import listed_words, with_words_of_files
-from maskprep.tasks.writing import require_maskable
+from maskprep.tasks.writing import require_maskable, required_padding
 
 
 @dataclass(frozen=True)
@@ -130,6 +130,7 @@ def mask_dataset(
     require_maskable(source.tokenizer)
     config = with_words_of_files(config)
     listed_words(config, source.tokenizer)
+    required_padding(source.record, source.tokenizer, config)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
     fingerprint = source.tokenizer.fingerprint
@@ -179,12 +180,13 @@ def prepare_corpus(
     examples = recipe.examples
     check_kept_columns(recipe.masking, examples_schema(kind_made(examples)))
     recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
-    if tokenizer is not None:
-        listed_words(recipe.masking, tokenizer)
     spare_inputs(inputs, output)
     record = tokenization_record(recipe.corpus, recipe.tokenization)
     record = next_record(record, stage_of(examples), examples, None)
     record = next_record(record, "mask", recipe.masking, None)
+    if tokenizer is not None:
+        listed_words(recipe.masking, tokenizer)
+        required_padding(record, tokenizer, recipe.masking)
     wanted = context.machine.encoder
     with start_engine(context) as engine:
         text = find_corpus(inputs, recipe.corpus, engine, context.progress)

@@ -661,3 +661,8 @@ def _join_pair(word: tuple[str, ...], pair: tuple[str, str], token: str) -> tupl
         joined.append(token if is_pair else word[i])
         i += 2 if is_pair else 1
     return tuple(joined)
+
+
+def pad_row(values: list[Any], width: int, padding: Any) -> list[Any]:
+    """Return a list filled up at its end."""
+    return values + [padding] * (width - len(values))

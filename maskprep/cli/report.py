@@ -172,11 +172,20 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
         rows = sum(shard["rows"] for shard in shards)
     yield "rows", f"{rows:,}"
     yield "tokens", f"{totals.get('tokens', 0):,}"
+    if totals.get("padding_tokens"):
+        yield "padding", padding_share(totals)
     if shards is not None:
         size = readable_bytes(sum(shard["bytes"] for shard in shards))
         yield "shards", f"{len(shards):,} ({size})"
     for entry in (*manifest.get("history", []), manifest):
         yield from _rates(entry)
+
+
+def padding_share(counts: Mapping[str, int]) -> str:
+    """Say how much of the rows is padding, from counts of tokens and padding_tokens."""
+    padding = counts["padding_tokens"]
+    share = padding / (counts["tokens"] + padding)
+    return f"{padding:,} tokens more, {share:.1%} of the rows"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:

@@ -324,3 +324,11 @@ class MaskingOptions:
             help="Carry a column of the examples along, e.g. word_starts; may be repeated.",
         ),
     ] = None
+    pad_to_max: Annotated[
+        bool,
+        _masks(
+            "--pad-to-max/--no-pad-to-max",
+            help="Pad rows to the examples' --max-seq-length, lists of predictions to "
+            "--max-predictions, and say where the padding begins.",
+        ),
+    ] = MaskingConfig.pad_to_max

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from maskprep.config import MaskingConfig
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
+from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
 
 _OF_TOKENS = (
     *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
@@ -36,6 +37,7 @@ class RowRules:
         unknown_id: id of the unknown token, if there is one.
         max_tokens: most tokens of a row, if that is known.
         masking: settings of masked rows.
+        padding: of masked rows, if they are padded.
     """
 
     maskable: NDArray[np.bool_]
@@ -44,6 +46,7 @@ class RowRules:
     unknown_id: int | None = None
     max_tokens: int | None = None
     masking: MaskingConfig = field(default_factory=MaskingConfig)
+    padding: Padding | None = None
 
     @property
     def random_other_prob(self) -> float:
@@ -66,6 +69,7 @@ class RowTotals:
 
     rows: int = 0
     tokens: int = 0
+    padding_tokens: int = 0
     documents: int = 0
     sentences: int = 0
     unknown_tokens: int = 0
@@ -125,6 +129,13 @@ class RowChecker:
         if not batch.num_rows:
             return
         self._check_rows(batch)
+        if self.rules.padding is not None:
+            if self._has_padding_faults(batch, self.rules.padding):
+                self.totals.rows += batch.num_rows
+                self.totals.tokens += count_marked_tokens(batch)
+                return
+            batch, stripped = strip_padding(batch)
+            self.totals.padding_tokens += stripped
         name = next(one for one in TOKEN_COLUMNS if one in batch.schema.names)
         ids, offsets = flat_values(batch.column(name))
         rows = _Rows(ids, offsets, self.totals.rows)
@@ -160,6 +171,13 @@ class RowChecker:
             self.epoch = int(columns["epoch"][0]) if self.epoch is None else self.epoch
             wrong = np.flatnonzero(columns["epoch"] != self.epoch)
             note(f"epoch is not {self.epoch}, that of the shard's first row", first_row + wrong)
+
+    def _has_padding_faults(self, batch: pa.RecordBatch, padding: Padding) -> bool:
+        is_wrong = False
+        for what, rows in padding_faults(batch, padding):
+            self.faults.note(what, self.totals.rows + rows)
+            is_wrong = is_wrong or rows.size > 0
+        return is_wrong
 
     def _check_tokens(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
         """Check the columns that have a value for each token."""

@@ -17,6 +17,7 @@ from maskprep.encoders.loading import Tokenizer, differing_copies, load_tokenize
 from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerError
 from maskprep.schema import documents_schema, examples_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns
+from maskprep.stages.padding import Padding
 from maskprep.stages.verification import RowRules
 from maskprep.storage.layout import DatasetLayout
 from maskprep.tasks.records import (
@@ -41,11 +42,21 @@ def setting_faults(manifest: Record) -> Iterator[str]:
         if manifest["stage"] == "mask":
             examples = examples_schema(kind_of_record(manifest))
             check_kept_columns(config_from(MaskingConfig, manifest["settings"]), examples)
+            yield from _padding_faults(manifest)
         config_from(ShardConfig, manifest["settings"])
         for stage, kind in _KINDS.items():
             config_from(kind, settings_of_stage(manifest, stage))
     except (ShardError, ConfigError) as error:
         yield str(error)
+
+
+def _padding_faults(manifest: Record) -> Iterator[str]:
+    if not config_from(MaskingConfig, manifest["settings"]).pad_to_max:
+        return
+    if "pad" not in manifest["tokenizer"]["special_ids"]:
+        yield "settings.pad_to_max is true; tokenizer.special_ids has no pad"
+    if not isinstance(max_seq_length_of(manifest), int):
+        yield "settings.pad_to_max is true; lineage says no max_seq_length"
 
 
 def load_copy(folder: DatasetLayout, manifest: Record) -> tuple[Tokenizer | None, list[str]]:
@@ -86,10 +97,10 @@ def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
     if manifest["stage"] != "mask":
         return rules
     config = config_from(MaskingConfig, manifest["settings"])
-    return replace(
-        rules,
-        masking=config,
-    )
+    padding = None
+    if config.pad_to_max and length is not None:
+        padding = Padding(special["pad"], length, config.max_predictions)
+    return replace(rules, masking=config, padding=padding)
 
 
 def expected_schema(manifest: Record) -> pa.Schema:
@@ -100,5 +111,5 @@ def expected_schema(manifest: Record) -> pa.Schema:
         columns = documents_schema(manifest["settings"].get("id_column"))
     elif manifest["stage"] == "mask":
         config = config_from(MaskingConfig, manifest["settings"])
-        columns = masked_schema(config.columns, config.keep, kind)
+        columns = masked_schema(config.columns, config.keep, kind, padded=config.pad_to_max)
     return with_metadata(columns, record_of_manifest(manifest))

@@ -123,6 +123,7 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     found = {
         "rows": totals.rows,
         "tokens": totals.tokens,
+        "padding_tokens": totals.padding_tokens,
         "maskable_tokens": totals.maskable_tokens,
         "selected_tokens": totals.selected_tokens,
         "masked_tokens": totals.masked_tokens,

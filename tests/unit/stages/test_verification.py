@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from maskprep.config import MaskingConfig
 from maskprep.schema import DOCUMENTS, EXAMPLES, masked_schema
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+from maskprep.stages.padding import Padding, pad_examples
 from maskprep.stages.verification import RowChecker, RowRules
 
 MASKABLE = np.arange(20) >= 10
@@ -223,3 +224,71 @@ def test_rows_over_the_longest_allowed_are_found():
 def test_faults_of_masked_rows(form, values, expected):
     rows, schema, _ = masked_rows(form)
     assert f"row 1: {expected}" in checked(broken(rows, 1, **values), schema).faults.lines()
+
+
+PADDING = Padding(0, 16, 12)
+
+
+def padded_rows(form):
+    config = MaskingConfig(
+        mlm_probability=0.5, columns=form, seed=3, pad_to_max=True, max_predictions=12
+    )
+    rows, schema, counts = masked_rows(form)
+    (batch,) = pad_examples(batch_of(rows, schema), config, PADDING)
+    return batch.to_pylist(), batch.schema, counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_padding_is_counted_apart_from_tokens(form):
+    rows, schema, counts = padded_rows(form)
+    checker = checked(rows, schema, padding=PADDING, max_tokens=16)
+    assert checker.faults.lines() == []
+    assert (checker.totals.tokens, checker.totals.padding_tokens) == (9 * 14, 9 * 2)
+    assert checker.totals.masked_tokens == counts.masked_tokens
+    assert checker.totals.maskable_tokens == counts.maskable_tokens
+
+
+# Each row of `padded_rows` holds 14 tokens and 2 of padding.
+@pytest.mark.parametrize(
+    ("form", "column", "place", "value", "expected"),
+    [
+        ("loss-mask", "input_ids", 15, 7, "input_ids holds something else than 0 in the padding"),
+        ("loss-mask", "target_ids", 14, 7, "target_ids holds something else than 0 in the padding"),
+        ("loss-mask", "loss_mask", 15, True, "loss_mask holds something else than 0 in the"),
+        ("loss-mask", "attention_mask", 5, 0, "attention_mask is not ones and then zeros"),
+        ("loss-mask", "attention_mask", 13, 2, "attention_mask is not ones and then zeros"),
+        ("loss-mask", "attention_mask", 13, 0, "input_ids holds something else than 0 in the"),
+        ("labels", "labels", 15, 12, "labels holds something else than -100 in the padding"),
+        ("labels", "labels", 14, 0, "labels holds something else than -100 in the padding"),
+        ("labels", "token_type_ids", 15, 1, "token_type_ids holds something else than 0 in the"),
+        ("positions", "masked_lm_positions", -1, 15, "masked_lm_positions holds something else"),
+        ("positions", "masked_lm_ids", -1, 12, "masked_lm_ids holds something else than 0 in the"),
+        ("positions", "masked_lm_weights", 0, 0.5, "masked_lm_weights is not ones and then zeros"),
+        ("positions", "masked_lm_weights", -1, 1.0, "masked_lm_weights is not ones and then zeros"),
+        ("positions", "masked_lm_positions", 0, 14, "masked_lm_positions lies outside the row"),
+        ("keras", "padding_mask", 15, True, "padding_mask is not ones and then zeros"),
+        ("keras", "token_ids", 15, 12, "token_ids holds something else than 0 in the padding"),
+        ("keras", "segment_ids", 15, 1, "segment_ids holds something else than 0 in the padding"),
+        ("keras", "mask_weights", 0, 0.0, "mask_weights is not ones and then zeros"),
+        ("keras", "mask_ids", -1, 12, "mask_ids holds something else than 0 in the padding"),
+    ],
+)
+def test_faults_of_padding(form, column, place, value, expected):
+    rows, schema, _ = padded_rows(form)
+    values = list(rows[1][column])
+    values[place] = value
+    checker = checked(broken(rows, 1, **{column: values}), schema, padding=PADDING, max_tokens=16)
+    assert [line for line in checker.faults.lines() if line.startswith(f"row 1: {expected}")]
+    assert checker.totals.rows == 9
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lists_that_are_not_padded_to_the_end_are_found(form):
+    rows, schema, _ = padded_rows(form)
+    for column in ("attention_mask", "labels", "masked_lm_ids", "mask_weights", "token_ids"):
+        if column in rows[4]:
+            width = len(rows[4][column])
+            lines = checked(
+                broken(rows, 4, **{column: rows[4][column][:-1]}), schema, padding=PADDING
+            ).faults.lines()
+            assert lines == [f"row 4: {column} does not have {width} values, padding included"]
