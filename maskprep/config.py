@@ -21,7 +21,7 @@ SpecialTokensInText = Literal["split", "error", "parse"]
 EncoderChoice = Literal["auto", "fast", "reference"]
 Model = Literal["wordpiece", "bpe", "unigram"]
 Unit = Literal["token", "word", "ngram", "span"]
-Selection = Literal["exact", "bernoulli"]
+Selection = Literal["exact", "bernoulli", "rounded"]
 CorruptPer = Literal["unit", "token"]
 ReplaceFrom = Literal["uniform", "unigram"]
 ReplaceWith = Literal["any", "other"]
@@ -268,6 +268,13 @@ class MaskingConfig:
         _require_choice("replace_from", self.replace_from, ReplaceFrom)
         _require_choice("replace_with", self.replace_with, ReplaceWith)
         _require_choice("selection", self.selection, Selection)
+        _require(
+            not (self.selection == "rounded" and self.units_apart),
+            "selection",
+            self.selection,
+            f"exact or bernoulli with --unit {self.unit}: a row has not always as many units that "
+            f"do not touch as rounded asks for",
+        )
         _require(
             self.max_predictions is None or self.max_predictions >= 1,
             "max_predictions",

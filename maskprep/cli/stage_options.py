@@ -290,7 +290,10 @@ class MaskingOptions:
     ] = MaskingConfig.replace_with
     selection: Annotated[
         Selection,
-        _masks(help="Fill a budget for each row, or choose each unit by itself."),
+        _masks(
+            help="Fill a budget for each row, which is right on average; choose each unit by "
+            "itself; or round P x the row's tokens, as Google's script does."
+        ),
     ] = MaskingConfig.selection
     max_predictions: Annotated[
         int | None,

@@ -11,6 +11,7 @@ from maskprep.config import MaskingConfig
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, selected_tokens
 from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
+from maskprep.stages.selection import rounded_counts
 
 _OF_TOKENS = (
     *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
@@ -49,6 +50,27 @@ class RowRules:
     padding: Padding | None = None
 
     @property
+    def tells_counts(self) -> bool:
+        """Whether how many tokens of a row are selected is known, and not only expected."""
+        listed = self.masking.never_mask or self.masking.always_mask
+        return self.masking.selection == "rounded" and self.masking.unit == "token" and not listed
+
+    def expected_counts(
+        self, lengths: NDArray[np.int64], maskable: NDArray[np.int64], epoch: int
+    ) -> NDArray[Any]:
+        """Return how many tokens of each row are selected on average, before any are cut.
+
+        Args:
+            lengths: int64 [rows], tokens of each row.
+            maskable: int64 [rows], how many of them may be selected.
+            epoch: of the rows.
+        """
+        asked = self.masking.epoch_mlm_probability(epoch)
+        if self.masking.selection == "rounded":
+            return rounded_counts(asked, lengths, maskable)
+        return asked * maskable
+
+    @property
     def random_other_prob(self) -> float:
         """How likely a token becomes another one: a random replacement can be the token itself."""
         asked = self.masking.random_replace_prob
@@ -62,7 +84,8 @@ class RowTotals:
     """Counts of the rows so far; sums over shards are sums of these.
 
     `same_tokens` are selected tokens that stand in the row as they were: kept, or replaced by
-    themselves. `expected_tokens` are the maskable tokens of each epoch times its probability.
+    themselves. `expected_tokens` are selected on average: the maskable tokens of each epoch times
+    its probability, or what `--selection rounded` makes of it.
     `*_squares` are sums over the rows of (found - expected)^2: what the rows
     themselves say about how far a sum may lie from its expectation.
     """
@@ -297,7 +320,11 @@ class RowChecker:
         totals.maskable_tokens += int(may.sum())
         totals.rows_without_maskable_tokens += int(np.count_nonzero(may == 0))
         totals.rows_without_selection += int(np.count_nonzero((selected == 0) & (may != 0)))
-        asked = rules.masking.epoch_mlm_probability(self.epoch or 0) * may
+        asked = rules.expected_counts(rows.lengths, may, self.epoch or 0)
+        if rules.tells_counts:
+            wrong = selected != (asked if most is None else np.minimum(asked, most))
+            what = "not as many selected tokens as --selection rounded asks for"
+            self.faults.note(what, rows.first + np.flatnonzero(wrong))
         totals.expected_tokens += float(asked.sum())
         totals.selected_squares += _squares(selected - asked)
         totals.masked_squares += _squares(masked - rules.masking.mask_replace_prob * selected)

@@ -1,7 +1,7 @@
 """Checking rows: every kind of fault is found in the row that has it, however rows are cut."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
@@ -46,8 +46,8 @@ def example(number, tokens):
 EXAMPLE_ROWS = [example(number, [10 + (number + t) % 10 for t in range(12)]) for number in range(9)]
 
 
-def masked_rows(form):
-    config = MaskingConfig(mlm_probability=0.5, columns=form, seed=3)
+def masked_rows(form, **more):
+    config = MaskingConfig(**{"mlm_probability": 0.5, "columns": form, "seed": 3, **more})
     counts = MaskingCounts()
     batch = mask_examples(batch_of(EXAMPLE_ROWS, EXAMPLES), VOCABULARY, config, 0, counts)
     return batch.to_pylist(), masked_schema(form), counts
@@ -224,6 +224,22 @@ def test_rows_over_the_longest_allowed_are_found():
 def test_faults_of_masked_rows(form, values, expected):
     rows, schema, _ = masked_rows(form)
     assert f"row 1: {expected}" in checked(broken(rows, 1, **values), schema).faults.lines()
+
+
+def test_another_number_than_the_rounded_one_is_found_in_its_row():
+    masking = MaskingConfig(selection="rounded", max_predictions=4)
+    rows, schema, _ = masked_rows("labels", mlm_probability=0.3, selection="rounded")
+    labels = [value if value < 0 else 10 for value in rows[2]["labels"]]
+    assert checked(rows, schema, masking=replace(masking, mlm_probability=0.3)).faults.lines() == []
+    assert [sum(value >= 0 for value in row["labels"]) for row in rows] == [4] * 9
+    first = next(t for t, value in enumerate(labels) if value >= 0)
+    fewer = broken(rows, 2, labels=[*labels[:first], -100, *labels[first + 1 :]])
+    lines = checked(fewer, schema, masking=replace(masking, mlm_probability=0.3)).faults.lines()
+    assert lines == ["row 2: not as many selected tokens as --selection rounded asks for"]
+    unlike = checked(rows, schema, masking=replace(masking, mlm_probability=0.2)).faults.lines()
+    assert unlike == [
+        "row 0: not as many selected tokens as --selection rounded asks for (and 8 more rows)"
+    ]
 
 
 PADDING = Padding(0, 16, 12)
