@@ -42,20 +42,21 @@ def setting_faults(manifest: Record) -> Iterator[str]:
         if manifest["stage"] == "mask":
             examples = examples_schema(kind_of_record(manifest))
             check_kept_columns(config_from(MaskingConfig, manifest["settings"]), examples)
-            yield from _padding_faults(manifest)
         config_from(ShardConfig, manifest["settings"])
         for stage, kind in _KINDS.items():
             config_from(kind, settings_of_stage(manifest, stage))
+        yield from _padding_faults(manifest)
     except (ShardError, ConfigError) as error:
         yield str(error)
 
 
 def _padding_faults(manifest: Record) -> Iterator[str]:
-    if not config_from(MaskingConfig, manifest["settings"]).pad_to_max:
+    """Yield what padded rows need that a manifest lacks."""
+    if manifest["stage"] != "mask" or not manifest["settings"].get("pad_to_max"):
         return
     if "pad" not in manifest["tokenizer"]["special_ids"]:
         yield "settings.pad_to_max is true; tokenizer.special_ids has no pad"
-    if not isinstance(max_seq_length_of(manifest), int):
+    if max_seq_length_of(manifest) is None:
         yield "settings.pad_to_max is true; lineage says no max_seq_length"
 
 

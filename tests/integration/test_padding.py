@@ -169,14 +169,30 @@ def test_a_mask_that_covers_padding_is_found_though_all_hashes_are_right(folder,
     assert "totals.padding_tokens is" in said
 
 
-def test_settings_that_cannot_pad_are_found(folder, tmp_path):
+def _without_pad(manifest):
+    del manifest["tokenizer"]["special_ids"]["pad"]
+
+
+def _without_length(manifest):
+    del manifest["lineage"][1]["settings"]["max_seq_length"]
+
+
+def _with_strange_length(manifest):
+    manifest["lineage"][1]["settings"]["max_seq_length"] = "long"
+
+
+@pytest.mark.parametrize(
+    ("edit", "expected"),
+    [
+        (_without_pad, "settings.pad_to_max is true; tokenizer.special_ids has no pad"),
+        (_without_length, "settings.pad_to_max is true; lineage says no max_seq_length"),
+        (_with_strange_length, "settings hold a value of the wrong kind"),
+    ],
+)
+def test_settings_that_cannot_pad_are_found(folder, tmp_path, edit, expected):
     copy = copy_of(folder / "labels-padded", tmp_path / "copy")
-
-    def edit(manifest):
-        del manifest["tokenizer"]["special_ids"]["pad"]
-
     edit_manifest(copy, edit)
-    assert "tokenizer.special_ids has no pad" in run("verify", copy, code=1).output
+    assert expected in run("verify", copy, code=1).output
 
 
 def test_inspect_shows_tokens_and_says_how_much_padding_there_is(folder):
