@@ -15,6 +15,7 @@ from rich.text import Text
 
 from maskprep.errors import SchemaError
 from maskprep.schema import IGNORED_LABEL
+from maskprep.stages.measurement import TOKEN_COLUMNS
 
 Row = Mapping[str, Any]
 Role = Literal["text", "special", "masked", "replaced", "kept"]
@@ -157,7 +158,7 @@ def _unpadded_ids(row: Row) -> list[int]:
 
 
 def _padded_ids(row: Row) -> list[int]:
-    for name in ("input_ids", "token_ids"):
+    for name in TOKEN_COLUMNS:
         if row.get(name) is not None:
             return list(row[name])
     raise SchemaError(

@@ -11,7 +11,8 @@ from maskprep.list_columns import flat_values, numpy_array
 from maskprep.schema import IGNORED_LABEL
 from maskprep.stages.padding import strip_padding
 
-TOKEN_COLUMNS = ("input_ids", "token_ids")
+TOKEN_COLUMNS = ("token_ids", "input_ids")
+"""What the model sees; beside token_ids, input_ids are kept ones of the examples."""
 _POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
 
 
@@ -80,7 +81,7 @@ def measure_rows(
     names = batch.schema.names
     batch, padding_tokens = strip_padding(batch)
     counts.padding_tokens += padding_tokens
-    token_column = "input_ids" if "input_ids" in names else "token_ids"
+    token_column = next(name for name in TOKEN_COLUMNS if name in names)
     seen, offsets = flat_values(batch.column(token_column))
     counts.rows += batch.num_rows
     counts.tokens += seen.size

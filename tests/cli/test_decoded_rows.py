@@ -50,6 +50,10 @@ def test_every_form_of_the_columns_reads_the_same(form):
     assert plain_row(FORMS[form], WORDPIECE) == PLAIN
 
 
+def test_kept_tokens_of_the_examples_are_not_shown_for_what_the_model_sees():
+    assert plain_row(FORMS["keras"] | {"input_ids": ORIGINAL}, WORDPIECE) == PLAIN
+
+
 def test_padding_is_not_shown_but_told():
     padded = FORMS["labels"] | {
         "input_ids": [*SEEN, 0, 0],
