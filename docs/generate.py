@@ -27,12 +27,20 @@ if typing.TYPE_CHECKING:
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 HEAD = "<!-- Written by docs/generate.py. Do not edit. -->\n\n"
+PADDED = """
+Rows are then as long as the examples' `--max-seq-length`: ids are filled up with the id of the
+padding token, `labels` with -100, all else with 0 or false. `attention_mask` stands behind
+`token_type_ids` (of packed rows behind `input_ids`); `--columns keras` has `padding_mask` for it.
+`masked_lm_weights` comes with `--columns positions`; there and with `--columns keras` the lists of
+predictions are as long as `--max-predictions`. `sequence_lengths` is not padded: it sums to the
+tokens without padding."""
 
 OPTION_OF_FIELD = {
     "lowercase": "--lowercase/--cased",
     "strip_accents": "--strip-accents/--keep-accents",
     "special_tokens": "--special-token",
     "shuffle": "--shuffle/--no-shuffle",
+    "pad_to_max": "--pad-to-max/--no-pad-to-max",
     "memory_bytes": "--memory",
 }
 
@@ -183,7 +191,8 @@ def columns_page() -> str:
     parts = [
         HEAD + "# Columns\n",
         "A row of documents is a document, a row of examples is a pair or a packed sequence, a",
-        "masked row is one of these and its targets. Lists are unpadded; no value is null.",
+        "masked row is one of these and its targets. Lists are unpadded (but for",
+        "`--pad-to-max`); no value is null.",
         "One row all the way:",
         "[how masking works](../explanation/masking.md#what-is-written).\n",
         "## Which stage writes which column\n",
@@ -218,6 +227,15 @@ def columns_page() -> str:
         own = [field for field in found if field not in shared]
         title = f"`mask --columns {form}`" + (" (default)" if form == "loss-mask" else "")
         parts += _columns_table(title, own)
+    padded = [schema.masked_schema(form, padded=True) for form in forms]
+    added = dict.fromkeys(
+        field
+        for form, found in zip(forms.values(), padded, strict=True)
+        for field in found
+        if field not in list(form)
+    )
+    parts += _columns_table("`mask --pad-to-max`, besides", added)
+    parts.append(PADDED)
     return "\n".join(parts) + "\n"
 
 

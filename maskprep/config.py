@@ -4,6 +4,7 @@ Fields carry the names of the command-line options and of the tables in a recipe
 (`maskprep/recipes/bert.toml`); `docs/reference/config.md` lists them all.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Literal, get_args
 
@@ -20,7 +21,7 @@ SpecialTokensInText = Literal["split", "error", "parse"]
 EncoderChoice = Literal["auto", "fast", "reference"]
 Model = Literal["wordpiece", "bpe", "unigram"]
 Unit = Literal["token", "word", "ngram", "span"]
-Selection = Literal["exact", "bernoulli"]
+Selection = Literal["exact", "bernoulli", "rounded"]
 CorruptPer = Literal["unit", "token"]
 ReplaceFrom = Literal["uniform", "unigram"]
 ReplaceWith = Literal["any", "other"]
@@ -246,6 +247,8 @@ class MaskingConfig:
     columns: Columns = "loss-mask"
     keep: tuple[str, ...] = ()
     """Columns of the examples to carry along, e.g. word_starts."""
+    pad_to_max: bool = False
+    """Pad rows to the examples' max_seq_length, and lists of predictions to max_predictions."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -276,6 +279,13 @@ class MaskingConfig:
         _require_choice("replace_with", self.replace_with, ReplaceWith)
         _require_choice("selection", self.selection, Selection)
         _require(
+            not (self.selection == "rounded" and self.units_apart),
+            "selection",
+            self.selection,
+            f"exact or bernoulli with --unit {self.unit}: a row has not always as many units that "
+            f"do not touch as rounded asks for",
+        )
+        _require(
             self.max_predictions is None or self.max_predictions >= 1,
             "max_predictions",
             self.max_predictions,
@@ -286,7 +296,20 @@ class MaskingConfig:
                 _require(bool(word.strip()), name, word, "a word with visible characters")
         _require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
         _require_choice("columns", self.columns, Columns)
+        self._check_padding()
         _require(0 <= self.seed < SEED_LIMIT, "seed", self.seed, "a number between 0 and 2^64 - 1")
+
+    def _check_padding(self) -> None:
+        if not self.pad_to_max or self.max_predictions is not None:
+            return
+        if self.columns in ("positions", "keras"):
+            rate = max(self.mlm_probability_ends)
+            raise ConfigError(
+                f"--pad-to-max pads the lists of --columns {self.columns} to --max-predictions, "
+                f"which is not set; expected the most predictions of a row. Usual are "
+                f"--mlm-probability x --max-seq-length, rounded up, or a little more: "
+                f"{math.ceil(128 * rate)} for rows of 128 tokens, {math.ceil(512 * rate)} for 512."
+            )
 
     def _check_rate(self) -> None:
         ends = self.mlm_probability
@@ -369,6 +392,19 @@ class ShardConfig:
         )
         _require(
             self.bin_size is None or self.bin_size >= 1, "bin_size", self.bin_size, "at least 1"
+        )
+
+
+def check_padding(masking: MaskingConfig, shards: ShardConfig) -> None:
+    """Check that rows are padded to one length or put into bins of lengths, not both.
+
+    Raises:
+        ConfigError: both are asked for.
+    """
+    if masking.pad_to_max and shards.bin_size is not None:
+        raise ConfigError(
+            f"--bin-size is {shards.bin_size}, and --pad-to-max gives all rows one length. Leave "
+            f"one of them out: rows of a bin are padded by the trainer, to the end of their bin."
         )
 
 

@@ -16,6 +16,7 @@ from maskprep.config import (
     ShardConfig,
     TokenizationConfig,
     TrainingConfig,
+    check_padding,
 )
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
@@ -49,7 +50,7 @@ from maskprep.tasks.tokenization import find_corpus
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
 from maskprep.tasks.word_lists import listed_words, with_words_of_files
-from maskprep.tasks.writing import require_maskable
+from maskprep.tasks.writing import require_maskable, required_padding
 
 
 @dataclass(frozen=True)
@@ -123,6 +124,7 @@ def mask_dataset(
     rows: StageRows, config: MaskingConfig, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn examples into masked examples."""
+    check_padding(config, shards)
     request = InputRequest(rows.inputs, EXAMPLE_STAGES, rows.tokenizer, rows.roles, context.stdin)
     spare_inputs(rows.inputs, target)
     source = open_stage_input(request)
@@ -130,6 +132,7 @@ def mask_dataset(
     require_maskable(source.tokenizer)
     config = with_words_of_files(config)
     listed_words(config, source.tokenizer)
+    required_padding(source.record, source.tokenizer, config)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
     fingerprint = source.tokenizer.fingerprint
@@ -178,13 +181,15 @@ def prepare_corpus(
     """
     examples = recipe.examples
     check_kept_columns(recipe.masking, examples_schema(kind_made(examples)))
+    check_padding(recipe.masking, recipe.shards)
     recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
-    if tokenizer is not None:
-        listed_words(recipe.masking, tokenizer)
     spare_inputs(inputs, output)
     record = tokenization_record(recipe.corpus, recipe.tokenization)
     record = next_record(record, stage_of(examples), examples, None)
     record = next_record(record, "mask", recipe.masking, None)
+    if tokenizer is not None:
+        listed_words(recipe.masking, tokenizer)
+        required_padding(record, tokenizer, recipe.masking)
     wanted = context.machine.encoder
     with start_engine(context) as engine:
         text = find_corpus(inputs, recipe.corpus, engine, context.progress)

@@ -76,6 +76,14 @@ MASKED_LM_POSITIONS = _field(
 MASKED_LM_IDS = _field(
     "masked_lm_ids", pa.list_(pa.int32()), "the original tokens at these positions"
 )
+ATTENTION_MASK = _field(
+    "attention_mask", pa.list_(pa.int8()), "1 at every token of the row, 0 at padding"
+)
+MASKED_LM_WEIGHTS = _field(
+    "masked_lm_weights",
+    pa.list_(pa.float32()),
+    "1.0 for each selected position, 0.0 where positions and ids are padded with 0",
+)
 KERAS_TOKEN_IDS = _field("token_ids", pa.list_(pa.int32()), "keras-hub's name of input_ids")
 KERAS_SEGMENT_IDS = _field("segment_ids", pa.list_(pa.int8()), "keras-hub's name of token_type_ids")
 KERAS_PADDING_MASK = _field("padding_mask", pa.list_(pa.bool_()), "true at every token of the row")
@@ -142,7 +150,11 @@ _MASKED_COLUMNS: dict[Columns, list[pa.Field]] = {
 
 
 def masked_schema(
-    columns: Columns, keep: tuple[str, ...] = (), kind: ExampleKind = "nsp"
+    columns: Columns,
+    keep: tuple[str, ...] = (),
+    kind: ExampleKind = "nsp",
+    *,
+    padded: bool = False,
 ) -> pa.Schema:
     """Return the columns of masked examples.
 
@@ -150,6 +162,7 @@ def masked_schema(
         columns: which form the targets take.
         keep: names of further example columns that are carried along.
         kind: of the examples. "packed" ones have no segments, and so no token types.
+        padded: all rows have one length, and say where their tokens end.
     """
     examples = _EXAMPLES[kind]
     carried = [examples.field(name) for name in keep]
@@ -157,8 +170,23 @@ def masked_schema(
     made = _MASKED_COLUMNS[columns]
     if kind == "packed":
         made = [field for field in made if field.name not in _SEGMENT_COLUMNS]
+    if padded:
+        made = _padded_columns(made)
     described = [field for field in examples if field.name in _PASSED_ON]
     return pa.schema(ids + made + described + [EPOCH] + carried)
+
+
+def _padded_columns(made: list[pa.Field]) -> list[pa.Field]:
+    """Return the columns of targets with those that only padded rows need, as trainers name them.
+
+    What keras-hub takes says it already.
+    """
+    names = [field.name for field in made]
+    if "padding_mask" in names:
+        return made
+    place = 1 + names.index("token_type_ids" if "token_type_ids" in names else "input_ids")
+    weights = [MASKED_LM_WEIGHTS] if "masked_lm_positions" in names else []
+    return [*made[:place], ATTENTION_MASK, *made[place:], *weights]
 
 
 _IDS = ("example_id", "document_id", "document_id_b")

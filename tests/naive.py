@@ -164,7 +164,15 @@ def list_units(input_ids, unit_starts, maskable):
 
 
 def choose_units(
-    input_ids, unit_starts, example_id, maskable, seed, epoch, probability, opposed=False
+    input_ids,
+    unit_starts,
+    example_id,
+    maskable,
+    seed,
+    epoch,
+    probability,
+    opposed=False,
+    budget=None,
 ):
     """Return the chosen units of a row, and whether the row was forced to have one.
 
@@ -176,8 +184,9 @@ def choose_units(
     if num_tokens == 0:
         return [], False
     rounding, _, *place = draw(seed, SELECT, epoch, example_id, 0)
-    budget, fraction = divmod(num_tokens * probability, 2**32)
-    budget += rounding < fraction
+    if budget is None:
+        budget, fraction = divmod(num_tokens * probability, 2**32)
+        budget += rounding < fraction
     origin = [t for unit in units for t in unit][below(*place, num_tokens)]
 
     first = next(u for u, unit in enumerate(units) if origin in unit)
@@ -201,6 +210,11 @@ def choose_units(
         if below(*(words[2:] if u == first else words[:2]), len(units[u])) < covered:
             chosen.append(units[u])
     return chosen or [units[first]], not chosen
+
+
+def rounded_count(probability, num_tokens, num_maskable):
+    """Return how many tokens of a row Google's script selects."""
+    return min(max(1, round(num_tokens * probability)), num_maskable)
 
 
 def find_listed(input_ids, word_starts, maskable, words):
@@ -701,3 +715,8 @@ def _join_pair(word: tuple[str, ...], pair: tuple[str, str], token: str) -> tupl
         joined.append(token if is_pair else word[i])
         i += 2 if is_pair else 1
     return tuple(joined)
+
+
+def pad_row(values: list[Any], width: int, padding: Any) -> list[Any]:
+    """Return a list filled up at its end."""
+    return values + [padding] * (width - len(values))

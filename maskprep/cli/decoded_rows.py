@@ -15,6 +15,7 @@ from rich.text import Text
 
 from maskprep.errors import SchemaError
 from maskprep.schema import IGNORED_LABEL
+from maskprep.stages.measurement import TOKEN_COLUMNS
 
 Row = Mapping[str, Any]
 Role = Literal["text", "special", "masked", "replaced", "kept"]
@@ -149,19 +150,21 @@ def plain_legend() -> str:
 
 
 def _unpadded_ids(row: Row) -> list[int]:
-    for name in ("input_ids", "token_ids"):
-        if row.get(name) is not None:
-            ids: list[int] = list(row[name])
-            break
-    else:
-        raise SchemaError(
-            f"A row has no tokens: its columns are {', '.join(row) or 'none'}; expected input_ids "
-            "or token_ids. Give a data set of maskprep tokenize, pair, pack or mask."
-        )
+    ids = _padded_ids(row)
     for name in ("attention_mask", "padding_mask"):
         if row.get(name) is not None:
             return ids[: sum(map(bool, row[name]))]
     return ids
+
+
+def _padded_ids(row: Row) -> list[int]:
+    for name in TOKEN_COLUMNS:
+        if row.get(name) is not None:
+            return list(row[name])
+    raise SchemaError(
+        f"A row has no tokens: its columns are {', '.join(row) or 'none'}; expected input_ids "
+        "or token_ids. Give a data set of maskprep tokenize, pair, pack or mask."
+    )
 
 
 def _selected(row: Row, num_tokens: int) -> dict[int, int]:
@@ -276,3 +279,6 @@ def _ending(row: Row, tokens: list[DecodedToken]) -> Iterator[tuple[str, str]]:
         yield "next sentence", "no" if row["next_sentence_label"] else "yes"
     if row.get("sentence_order_label") is not None:
         yield "sentence order", "swapped" if row["sentence_order_label"] else "original"
+    padding = len(_padded_ids(row)) - len(tokens)
+    if padding:
+        yield "padding", f"{padding:,} tokens"

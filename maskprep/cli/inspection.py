@@ -192,6 +192,7 @@ def _measured(counts: RowCounts) -> dict[str, Any]:
     measured: dict[str, Any] = {
         "rows": counts.rows,
         "tokens": counts.tokens,
+        "padding_tokens": counts.padding_tokens,
         "longest_row": counts.longest,
         "rates": counts.rates(),
     }

@@ -24,6 +24,7 @@ from maskprep.cli.report import (
     counted_lines,
     has_colour,
     open_console,
+    padding_share,
     print_lines,
 )
 from maskprep.stages.measurement import TOKEN_COLUMNS
@@ -137,6 +138,19 @@ def _tokenizer_lines(one: Inspected) -> Iterator[Line]:
     yield "fingerprint", str(found["fingerprint"])
 
 
+def _measured_lines(measured: Mapping[str, Any], rows: int) -> Iterator[Line]:
+    every = measured["rows"] == rows
+    yield "measured", f"{'all' if every else 'the first'} {measured['rows']:,} rows"
+    yield "longest row", f"{measured['longest_row']:,} tokens"
+    if measured["padding_tokens"]:
+        yield "padding", padding_share(measured)
+    if "sequences" in measured:
+        share = measured["sequences"] / measured["rows"]
+        yield "sequences", f"{measured['sequences']:,}, {share:.2f} in a row"
+    for name, rate in measured["rates"].items():
+        yield name, f"{rate:.2%}"
+
+
 def _statistics_lines(one: Inspected) -> Iterator[Line]:
     found = one.statistics
     yield "rows", f"{found['rows']:,}"
@@ -148,16 +162,8 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
         for name, number in manifest["totals"].items():
             if name not in ("rows", "sequences"):
                 yield name, f"{number:,}"
-    measured = found.get("measured")
-    if measured:
-        every = measured["rows"] == found["rows"]
-        yield "measured", f"{'all' if every else 'the first'} {measured['rows']:,} rows"
-        yield "longest row", f"{measured['longest_row']:,} tokens"
-        if "sequences" in measured:
-            share = measured["sequences"] / measured["rows"]
-            yield "sequences", f"{measured['sequences']:,}, {share:.2f} in a row"
-        for name, rate in measured["rates"].items():
-            yield name, f"{rate:.2%}"
+    if found.get("measured"):
+        yield from _measured_lines(found["measured"], found["rows"])
     for entry in (*manifest.get("history", []), manifest):
         if "fill" in entry.get("rates", {}):
             yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"

@@ -175,6 +175,8 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
         rows = sum(shard["rows"] for shard in shards)
     yield "rows", f"{rows:,}"
     yield "tokens", f"{totals.get('tokens', 0):,}"
+    if totals.get("padding_tokens"):
+        yield "padding", padding_share(totals)
     if shards is not None:
         size = readable_bytes(sum(shard["bytes"] for shard in shards))
         yield "shards", f"{len(shards):,} ({size})"
@@ -189,6 +191,13 @@ def bins_line(bins: Sequence[Mapping[str, int]], padding: Mapping[str, float]) -
         without = f"to {padding['longest']:,} tokens {padding['to_longest']:.1%}"
         shares = f"padding to the end of the bin {padding['to_bin']:.1%}, {without}"
         yield "bins", f"{len(bins):,}; {shares}"
+
+
+def padding_share(counts: Mapping[str, int]) -> str:
+    """Say how much of the rows is padding, from counts of tokens and padding_tokens."""
+    padding = counts["padding_tokens"]
+    share = padding / (counts["tokens"] + padding)
+    return f"{padding:,} tokens more, {share:.1%} of the rows"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:

@@ -297,7 +297,10 @@ class MaskingOptions:
     ] = MaskingConfig.replace_with
     selection: Annotated[
         Selection,
-        _masks(help="Fill a budget for each row, or choose each unit by itself."),
+        _masks(
+            help="Fill a budget for each row, which is right on average; choose each unit by "
+            "itself; or round P x the row's tokens, as Google's script does."
+        ),
     ] = MaskingConfig.selection
     max_predictions: Annotated[
         int | None,
@@ -331,3 +334,11 @@ class MaskingOptions:
             help="Carry a column of the examples along, e.g. word_starts; may be repeated.",
         ),
     ] = None
+    pad_to_max: Annotated[
+        bool,
+        _masks(
+            "--pad-to-max/--no-pad-to-max",
+            help="Pad rows to the examples' --max-seq-length, lists of predictions to "
+            "--max-predictions, and say where the padding begins.",
+        ),
+    ] = MaskingConfig.pad_to_max

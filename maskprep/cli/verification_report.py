@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from maskprep.cli.progress import readable_bytes
-from maskprep.cli.report import open_console, print_lines
+from maskprep.cli.report import open_console, padding_share, print_lines
 from maskprep.cli.standard_streams import printable
 from maskprep.config import SWAPPED_SHARE
 from maskprep.errors import ShardError
@@ -97,6 +97,8 @@ def _sound(found: "Verification") -> Iterator[Line]:
         yield "bins", f"{len(bins):,}; every row lies in that of its shard"
     yield "rows", f"{totals.rows:,}"
     yield "tokens", f"{totals.tokens:,}"
+    if totals.padding_tokens:
+        yield "padding", padding_share(vars(totals))
     yield "tokenizer", f"{found.manifest['tokenizer']['fingerprint'][:12]}, the one of the manifest"
     yield from _rates(found, totals)
     if found.ids is not None:

@@ -52,6 +52,13 @@ def find_units(maskable, unit_starts, start, stop, firsts, ranks):  # type: igno
 
 
 @device
+def round_at_random(num_tokens, probability, word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return num_tokens x probability / 2^32, rounded up with its fraction as probability."""
+    expected = np.uint64(num_tokens) * probability
+    return np.int64(expected >> _SHIFT) + np.int64(word < (expected & WORD))
+
+
+@device
 def select_unit(firsts, ranks, u, selected):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Mark the tokens of unit u."""
     first = firsts[u]
@@ -118,7 +125,7 @@ def select_covered_units(key, item, origin, budget, u0, num_units, scratch, oppo
 
 @kernel(
     "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_uint64[::1], uint64, uint8[::1], int64[::1])"
+    " const_uint64[::1], uint64, const_int64[::1], uint8[::1], int64[::1])"
 )
 def choose_units(
     maskable: NDArray[np.bool_],
@@ -127,13 +134,14 @@ def choose_units(
     example_ids: NDArray[np.int64],
     key: NDArray[np.uint64],
     probability: np.uint64,
+    budgets: NDArray[np.int64],
     selected: NDArray[np.uint8],
     counts: NDArray[np.int64],
 ) -> None:
     """Choose units until the expected number of chosen tokens is probability x maskable tokens.
 
-    The budget of a row is that product, rounded up or down at random; a row in which nothing would
-    be chosen gets the one unit at a random token.
+    The budget of a row is that product, rounded up or down at random, or the number that is given;
+    a row in which nothing would be chosen gets the one unit at a random token.
 
     Args:
         maskable: bool [tokens], false where a token may not be chosen.
@@ -142,6 +150,8 @@ def choose_units(
         example_ids: int64 [examples], items of the random numbers.
         key: uint64 [2], seed and epoch.
         probability: of being chosen, times 2^32.
+        budgets: int64 [examples], how many tokens of each row to choose; or empty: probability
+            says so.
         selected: uint8 [tokens], zeros; written in place.
         counts: int64 [3], rows that were forced to one unit, rows with nothing to choose, tokens
             that could be chosen; added to.
@@ -170,10 +180,7 @@ def choose_units(
             continue
         item = np.uint64(example_ids[e])
         w0, _, w2, w3 = draw(key[0], SELECT, key[1], item, np.uint64(0))
-        expected = np.uint64(num_tokens) * probability
-        budget = np.int64(expected >> _SHIFT)
-        if w0 < (expected & WORD):
-            budget += 1
+        budget = budgets[e] if budgets.size else round_at_random(num_tokens, probability, w0)
         origin = np.int64(below(w2, w3, np.uint64(num_tokens)))
         u0 = np.searchsorted(ranks[:num_units], origin, side="right") - 1
         num_selected = 0

@@ -8,17 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
-from maskprep.kernels.counter_rng import SELECT, WORD, below, draw, draw_slots
+from maskprep.kernels.counter_rng import SELECT, below, draw, draw_slots
 from maskprep.kernels.masking import (
     FIRST,
     find_units,
     longest_row,
+    round_at_random,
     select_covered_units,
     select_unit,
 )
 
 _ONE = np.uint64(1)
-_SHIFT = np.uint64(32)
 _LENGTH_SLOTS = np.uint64(0x20000000)
 _CUT_SLOTS = np.uint64(0x40000000)
 _FORCE_SLOT = np.uint64(0x80000001)
@@ -149,10 +149,7 @@ def choose_units_apart(
         w0, w1, w2, w3 = draw(key[0], SELECT, key[1], item, np.uint64(0))
         num_taken = _every_other(firsts, ranks, np.int64(w1 & _ONE), num_units, taken)
         taken_tokens = taken[1][num_taken]
-        expected = np.uint64(taken_tokens) * (probability << _ONE)
-        budget = np.int64(expected >> _SHIFT)
-        if w0 < (expected & WORD):
-            budget += 1
+        budget = round_at_random(taken_tokens, probability << _ONE, w0)
         num_selected = 0
         if budget > 0:
             origin = np.int64(below(w2, w3, np.uint64(taken_tokens)))

@@ -74,6 +74,7 @@ class MaskingCounts:
     predictions_cut: int = 0
     never_tokens: int = 0
     always_tokens: int = 0
+    padding_tokens: int = 0
 
     def add(
         self,

@@ -9,8 +9,10 @@ from numpy.typing import NDArray
 
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.schema import IGNORED_LABEL
+from maskprep.stages.padding import strip_padding
 
-TOKEN_COLUMNS = ("input_ids", "token_ids")
+TOKEN_COLUMNS = ("token_ids", "input_ids")
+"""What the model sees; beside token_ids, input_ids are kept ones of the examples."""
 _TYPE_COLUMNS = ("token_type_ids", "segment_ids")
 _POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
 
@@ -21,6 +23,7 @@ class RowCounts:
 
     rows: int = 0
     tokens: int = 0
+    padding_tokens: int = 0
     longest: int = 0
     special_tokens: int = 0
     """Among the original tokens."""
@@ -63,8 +66,9 @@ def measured_columns(schema: pa.Schema) -> list[str]:
     """Return the columns that `measure_rows` reads."""
     wanted = [
         *("input_ids", "token_ids", "target_ids", "loss_mask", "labels", "next_sentence_label"),
-        *("sentence_order_label", "sequence_lengths"),
+        *("sentence_order_label", "sequence_lengths", "attention_mask", "padding_mask"),
         *(name for pair in _POSITIONS for name in pair),
+        *("masked_lm_weights", "mask_weights"),
     ]
     if "sequence_lengths" in schema.names:
         wanted += _TYPE_COLUMNS
@@ -77,13 +81,15 @@ def measure_rows(
     """Count one batch.
 
     Args:
-        batch: examples, or masked examples in any form of the columns.
+        batch: examples, or masked examples in any form of the columns, padded or not.
         special_ids: int32 [special tokens].
         mask_id: id of the mask token, if it is known.
         counts: added to.
     """
     names = batch.schema.names
-    token_column = "input_ids" if "input_ids" in names else "token_ids"
+    batch, padding_tokens = strip_padding(batch)
+    counts.padding_tokens += padding_tokens
+    token_column = next(name for name in TOKEN_COLUMNS if name in names)
     seen, offsets = flat_values(batch.column(token_column))
     counts.rows += batch.num_rows
     counts.tokens += seen.size

@@ -29,7 +29,12 @@ def tolerance(probability: float, draws: int, squares: float = 0.0) -> float:
 
 
 def masking_rate_faults(
-    totals: RowTotals, rules: RowRules, added: int, cut: int, replaced: int | None = None
+    totals: RowTotals,
+    rules: RowRules,
+    added: int,
+    cut: int,
+    replaced: int | None = None,
+    missing: int = 0,
 ) -> Iterator[str]:
     """Compare what was selected, masked and replaced with the settings.
 
@@ -41,11 +46,12 @@ def masking_rate_faults(
         cut: selected tokens that were taken back, since a row had too many.
         replaced: tokens that were replaced, also by themselves, as it was counted; None: count
             those that differ, and expect that of a uniform replacement.
+        missing: most tokens that all rows may lack, since too few of theirs may be selected.
     """
     asked = totals.expected_tokens / max(totals.maskable_tokens, 1)
     allowed = tolerance(asked, totals.maskable_tokens, totals.selected_squares)
     excess = totals.selected_tokens + cut - totals.expected_tokens
-    if not -allowed <= excess <= allowed + added:
+    if not -allowed - missing <= excess <= allowed + added:
         found = totals.selected_tokens + cut
         yield _off("selected tokens", found, totals.maskable_tokens, asked, allowed)
     masked = rules.masking.mask_replace_prob

@@ -81,8 +81,37 @@ def _choose(
     elif config.units_apart:
         choose_units_apart(*arrays, probability, selected, counts[:3])
     else:
-        choose_units(*arrays, probability, selected, counts[:3])
+        choose_units(*arrays, probability, _budgets(rows, config, epoch), selected, counts[:3])
     return selected, counts
+
+
+def _budgets(rows: TokenRows, config: MaskingConfig, epoch: int) -> NDArray[np.int64]:
+    """Return how many tokens of each row to choose; empty where its probability says so."""
+    if config.selection != "rounded":
+        return np.zeros(0, np.int64)
+    maskable = np.diff(np.append(0, np.cumsum(rows.maskable))[rows.offsets])
+    return rounded_counts(config.epoch_mlm_probability(epoch), np.diff(rows.offsets), maskable)
+
+
+def rounded_counts(
+    probability: float, tokens: NDArray[np.int64], maskable: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Return how many tokens `--selection rounded` selects, before --max-predictions cuts them.
+
+    Args:
+        probability: share of a row's tokens.
+        tokens: int64 [examples], of each row, special ones included.
+        maskable: int64 [examples], how many of them may be chosen.
+
+    Returns:
+        int64 [examples]: probability x tokens, rounded to the nearest number (a half to the even
+        one), at least 1, at most all that may be chosen.
+
+    Source: google-research/bert, create_pretraining_data.py, create_masked_lm_predictions.
+    """
+    rounded = np.maximum(np.rint(probability * tokens), 1.0).astype(np.int64)
+    counts: NDArray[np.int64] = np.minimum(rounded, maskable)
+    return counts
 
 
 def _cut(

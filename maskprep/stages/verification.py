@@ -11,6 +11,8 @@ from maskprep.config import MaskingConfig
 from maskprep.length_bins import LengthBins
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, count_two_segments, selected_tokens
+from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
+from maskprep.stages.selection import rounded_counts
 
 _OF_TOKENS = (
     *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
@@ -37,6 +39,7 @@ class RowRules:
         unknown_id: id of the unknown token, if there is one.
         max_tokens: most tokens of a row, if that is known.
         masking: settings of masked rows.
+        padding: of masked rows, if they are padded.
         bins: of the data set, if it has any.
         bin: that all rows of the shard must be of.
     """
@@ -47,8 +50,30 @@ class RowRules:
     unknown_id: int | None = None
     max_tokens: int | None = None
     masking: MaskingConfig = field(default_factory=MaskingConfig)
+    padding: Padding | None = None
     bins: LengthBins | None = None
     bin: int | None = None
+
+    @property
+    def tells_counts(self) -> bool:
+        """Whether how many tokens of a row are selected is known, and not only expected."""
+        listed = self.masking.never_mask or self.masking.always_mask
+        return self.masking.selection == "rounded" and self.masking.unit == "token" and not listed
+
+    def expected_counts(
+        self, lengths: NDArray[np.int64], maskable: NDArray[np.int64], epoch: int
+    ) -> NDArray[Any]:
+        """Return how many tokens of each row are selected on average, before any are cut.
+
+        Args:
+            lengths: int64 [rows], tokens of each row.
+            maskable: int64 [rows], how many of them may be selected.
+            epoch: of the rows.
+        """
+        asked = self.masking.epoch_mlm_probability(epoch)
+        if self.masking.selection == "rounded":
+            return rounded_counts(asked, lengths, maskable)
+        return asked * maskable
 
     @property
     def random_other_prob(self) -> float:
@@ -64,13 +89,15 @@ class RowTotals:
     """Counts of the rows so far; sums over shards are sums of these.
 
     `same_tokens` are selected tokens that stand in the row as they were: kept, or replaced by
-    themselves. `expected_tokens` are the maskable tokens of each epoch times its probability.
+    themselves. `expected_tokens` are selected on average: the maskable tokens of each epoch times
+    its probability, or what `--selection rounded` makes of it.
     `*_squares` are sums over the rows of (found - expected)^2: what the rows
     themselves say about how far a sum may lie from its expectation.
     """
 
     rows: int = 0
     tokens: int = 0
+    padding_tokens: int = 0
     documents: int = 0
     sentences: int = 0
     unknown_tokens: int = 0
@@ -131,6 +158,13 @@ class RowChecker:
         if not batch.num_rows:
             return
         self._check_rows(batch)
+        if self.rules.padding is not None:
+            if self._has_padding_faults(batch, self.rules.padding):
+                self.totals.rows += batch.num_rows
+                self.totals.tokens += count_marked_tokens(batch)
+                return
+            batch, stripped = strip_padding(batch)
+            self.totals.padding_tokens += stripped
         name = next(one for one in TOKEN_COLUMNS if one in batch.schema.names)
         ids, offsets = flat_values(batch.column(name))
         rows = _Rows(ids, offsets, self.totals.rows)
@@ -166,6 +200,13 @@ class RowChecker:
             self.epoch = int(columns["epoch"][0]) if self.epoch is None else self.epoch
             wrong = np.flatnonzero(columns["epoch"] != self.epoch)
             note(f"epoch is not {self.epoch}, that of the shard's first row", first_row + wrong)
+
+    def _has_padding_faults(self, batch: pa.RecordBatch, padding: Padding) -> bool:
+        is_wrong = False
+        for what, rows in padding_faults(batch, padding):
+            self.faults.note(what, self.totals.rows + rows)
+            is_wrong = is_wrong or rows.size > 0
+        return is_wrong
 
     def _check_tokens(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
         """Check the columns that have a value for each token."""
@@ -307,7 +348,11 @@ class RowChecker:
         totals.maskable_tokens += int(may.sum())
         totals.rows_without_maskable_tokens += int(np.count_nonzero(may == 0))
         totals.rows_without_selection += int(np.count_nonzero((selected == 0) & (may != 0)))
-        asked = rules.masking.epoch_mlm_probability(self.epoch or 0) * may
+        asked = rules.expected_counts(rows.lengths, may, self.epoch or 0)
+        if rules.tells_counts:
+            wrong = selected != (asked if most is None else np.minimum(asked, most))
+            what = "not as many selected tokens as --selection rounded asks for"
+            self.faults.note(what, rows.first + np.flatnonzero(wrong))
         totals.expected_tokens += float(asked.sum())
         totals.selected_squares += _squares(selected - asked)
         totals.masked_squares += _squares(masked - rules.masking.mask_replace_prob * selected)

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.config import Compression
 from maskprep.errors import MachineError, SchemaError, ShardError
-from maskprep.list_columns import numpy_array
+from maskprep.list_columns import flat_values, numpy_array
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.row_hash import RowHash
 
@@ -32,7 +33,7 @@ class Shard:
     Attributes:
         name: of the file.
         rows: in it.
-        tokens: values of its token column.
+        tokens: in these rows, padding not counted.
         bytes: of the file.
         sha256: of the file's bytes, in hex.
         rows_xxh128: of its rows (`RowHash`), in hex.
@@ -151,7 +152,6 @@ def write_shard(
         return None
     rows_hash = RowHash(schema)
     num_rows = num_tokens = 0
-    token_column = next(name for name in ("input_ids", "token_ids") if name in schema.names)
     with atomic_file(path, durable=False) as file:
         sink = _HashingFile(file)
         with pq.ParquetWriter(
@@ -166,7 +166,7 @@ def write_shard(
             while group is not None:
                 rows_hash.update(group)
                 num_rows += group.num_rows
-                num_tokens += len(group.column(token_column).flatten())
+                num_tokens += _num_tokens(group)
                 table = pa.Table.from_arrays(group.columns, schema=schema)
                 writer.write_table(table, row_group_size=max(group.num_rows, 1))
                 group = next(groups, None)
@@ -178,6 +178,14 @@ def write_shard(
         sha256=sink.digest.hexdigest(),
         rows_xxh128=rows_hash.hexdigest(),
     )
+
+
+def _num_tokens(group: pa.RecordBatch) -> int:
+    """Return how many tokens the rows hold; of padded rows their masks tell."""
+    for name in ("attention_mask", "padding_mask"):
+        if name in group.schema.names:
+            return int(np.count_nonzero(flat_values(group.column(name))[0]))
+    return len(group.column("input_ids").flatten())
 
 
 def _column_settings(schema: pa.Schema) -> dict[str, list[str]]:

@@ -13,11 +13,13 @@ from maskprep.config import (
     PairingConfig,
     ShardConfig,
     TokenizationConfig,
+    check_padding,
 )
 from maskprep.encoders.loading import Tokenizer, differing_copies, load_tokenizer
 from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerError
 from maskprep.schema import documents_schema, examples_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns
+from maskprep.stages.padding import Padding
 from maskprep.stages.verification import RowRules
 from maskprep.storage.layout import DatasetLayout
 from maskprep.tasks.records import (
@@ -39,15 +41,27 @@ _KINDS: dict[str, type] = {
 def setting_faults(manifest: Record) -> Iterator[str]:
     """Yield what is wrong with the settings of a manifest."""
     try:
+        shards = config_from(ShardConfig, manifest["settings"])
         if manifest["stage"] == "mask":
-            examples = examples_schema(kind_of_record(manifest))
-            check_kept_columns(config_from(MaskingConfig, manifest["settings"]), examples)
-        config_from(ShardConfig, manifest["settings"])
+            masking = config_from(MaskingConfig, manifest["settings"])
+            check_kept_columns(masking, examples_schema(kind_of_record(manifest)))
+            check_padding(masking, shards)
         config_from(CorpusConfig, settings_of_stage(manifest, "tokenize"))
         for stage, kind in _KINDS.items():
             config_from(kind, settings_of_stage(manifest, stage))
+        yield from _padding_faults(manifest)
     except (ShardError, ConfigError) as error:
         yield str(error)
+
+
+def _padding_faults(manifest: Record) -> Iterator[str]:
+    """Yield what padded rows need that a manifest lacks."""
+    if manifest["stage"] != "mask" or not manifest["settings"].get("pad_to_max"):
+        return
+    if "pad" not in manifest["tokenizer"]["special_ids"]:
+        yield "settings.pad_to_max is true; tokenizer.special_ids has no pad"
+    if max_seq_length_of(manifest) is None:
+        yield "settings.pad_to_max is true; lineage says no max_seq_length"
 
 
 def load_copy(folder: DatasetLayout, manifest: Record) -> tuple[Tokenizer | None, list[str]]:
@@ -88,10 +102,10 @@ def row_rules(manifest: Record, tokenizer: Tokenizer | None) -> RowRules:
     if manifest["stage"] != "mask":
         return rules
     config = config_from(MaskingConfig, manifest["settings"])
-    return replace(
-        rules,
-        masking=config,
-    )
+    padding = None
+    if config.pad_to_max and length is not None:
+        padding = Padding(special["pad"], length, config.max_predictions)
+    return replace(rules, masking=config, padding=padding)
 
 
 def expected_schema(manifest: Record) -> pa.Schema:
@@ -102,5 +116,5 @@ def expected_schema(manifest: Record) -> pa.Schema:
         columns = documents_schema(manifest["settings"].get("id_column"))
     elif manifest["stage"] == "mask":
         config = config_from(MaskingConfig, manifest["settings"])
-        columns = masked_schema(config.columns, config.keep, kind)
+        columns = masked_schema(config.columns, config.keep, kind, padded=config.pad_to_max)
     return with_metadata(columns, record_of_manifest(manifest))

@@ -16,7 +16,7 @@ from maskprep.config import MaskingConfig, ShardConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
 from maskprep.schema import documents_schema, kind_of_examples, masked_schema, with_metadata
-from maskprep.stages.masking import MaskingCounts
+from maskprep.stages.masking import MaskingCounts, MaskingVocabulary
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import shard_name
@@ -48,7 +48,13 @@ from maskprep.tasks.records import (
 from maskprep.tasks.running import Made, emit_runs, stream_writer
 from maskprep.tasks.token_counts import counted_vocabulary, require_countable
 from maskprep.tasks.tokenization import CorpusText, TokenizationPhase
-from maskprep.tasks.writing import mask_batches, maskings, require_maskable
+from maskprep.tasks.writing import (
+    Masking,
+    mask_batches,
+    maskings,
+    require_maskable,
+    required_padding,
+)
 
 
 @dataclass(frozen=True)
@@ -185,8 +191,14 @@ class MaskingJob:
 
     def _schema(self) -> pa.Schema:
         kind = kind_of_examples(self.source.schema.names)
-        columns = masked_schema(self.config.columns, self.config.keep, kind)
+        columns = masked_schema(
+            self.config.columns, self.config.keep, kind, padded=self.config.pad_to_max
+        )
         return with_metadata(columns, shard_record(self.record, self.source.tokenizer))
+
+    def _maskings(self, vocabulary: MaskingVocabulary) -> list[Masking]:
+        padding = required_padding(self.record, self.source.tokenizer, self.config)
+        return maskings(vocabulary, self.config, padding)
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write every epoch in an order of its own."""
@@ -198,8 +210,7 @@ class MaskingJob:
             folder.staged, self._schema(), self.shards, self.config.seed, self.only
         )
         vocabulary = counted_vocabulary(run, self.source.tokenizer, self.config, examples)
-        epochs = maskings(vocabulary, self.config)
-        written, counts = writer.write_all(run, examples, epochs)
+        written, counts = writer.write_all(run, examples, self._maskings(vocabulary))
         return written, {**masking_results(counts), **self.source.provenance()}
 
     def stream(self, run: Run, sink: BinaryIO) -> Record:
@@ -209,7 +220,7 @@ class MaskingJob:
         vocabulary = counted_vocabulary(run, self.source.tokenizer, self.config, examples)
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
         counts = MaskingCounts()
-        epochs = maskings(vocabulary, self.config)
+        epochs = self._maskings(vocabulary)
         for masking, batches in source_batches(run, self.source, self.limit, epochs):
             for batch in mask_batches(batches, masking, counts):
                 writer.write(batch)
@@ -235,15 +246,18 @@ class PreparationJob:
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Tokenize into spools, pair or pack into runs, mask into shards."""
         require_maskable(self.tokenizer)
+        padding = required_padding(self.record, self.tokenizer, self.masking)
         maker = example_maker(self.record, self.tokenizer, self.examples)
         spools, tokenized, rejects = self._spools(run, folder, maker.max_sentence)
         examples, made = self._examples(run, maker, spools)
         kind = kind_made(self.examples)
-        columns = masked_schema(self.masking.columns, self.masking.keep, kind)
+        columns = masked_schema(
+            self.masking.columns, self.masking.keep, kind, padded=self.masking.pad_to_max
+        )
         schema = with_metadata(columns, shard_record(self.record, self.tokenizer))
         writer = EpochWriter(folder.staged, schema, self.shards, self.masking.seed, self.only)
         vocabulary = counted_vocabulary(run, self.tokenizer, self.masking, examples)
-        epochs = maskings(vocabulary, self.masking)
+        epochs = maskings(vocabulary, self.masking, padding)
         written, counts = writer.write_all(run, examples, epochs)
         return written, {
             **masking_results(counts),

@@ -140,6 +140,7 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     found = {
         "rows": totals.rows,
         "tokens": totals.tokens,
+        "padding_tokens": totals.padding_tokens,
         "maskable_tokens": totals.maskable_tokens,
         "selected_tokens": totals.selected_tokens,
         "masked_tokens": totals.masked_tokens,
@@ -173,19 +174,23 @@ def _masking_faults(manifest: Record, rules: RowRules, totals: RowTotals) -> Ite
     if rules.masking.unit != "token":
         unit_tokens = MAX_WORD_TOKENS * unit_length_shares(rules.masking).size
     added = said["rows_forced"] * unit_tokens
-    totals = _without_listed(said, totals)
+    is_rounded = rules.masking.selection == "rounded"
+    lacking = said["never_tokens"] + said["always_tokens"] if is_rounded else 0
+    totals = _with_listed(said, totals, is_rounded=is_rounded)
     # How often frequent tokens replace themselves is not known here.
     replaced = said["replaced_tokens"] if rules.masking.replace_from == "unigram" else None
-    yield from masking_rate_faults(totals, rules, added, said["predictions_cut"], replaced)
+    cut = said["predictions_cut"]
+    yield from masking_rate_faults(totals, rules, added, cut, replaced, lacking)
 
 
-def _without_listed(said: Record, totals: RowTotals) -> RowTotals:
+def _with_listed(said: Record, totals: RowTotals, *, is_rounded: bool) -> RowTotals:
     """Return totals that expect what the lists of words leave, and all that is always selected.
 
-    Every epoch has the same share of listed tokens.
+    Every epoch has the same share of listed tokens. Rounded numbers are those of whole rows, if
+    the lists leave so many tokens.
     """
     never, always = said["never_tokens"], said["always_tokens"]
-    left = 1.0 - (never + always) / max(totals.maskable_tokens, 1)
+    left = 1.0 if is_rounded else 1.0 - (never + always) / max(totals.maskable_tokens, 1)
     return replace(totals, expected_tokens=totals.expected_tokens * left + always)
 
 
@@ -194,11 +199,11 @@ def _cut_faults(said: Record, rules: RowRules, totals: RowTotals) -> Iterator[st
     most = rules.masking.max_predictions
     if most is None and (said["rows_cut"] or said["predictions_cut"]):
         yield "totals count rows that were cut; settings.max_predictions is not set"
-    asks_for_all = rules.masking.selection == "exact" and not rules.masking.never_mask
+    asks_for_all = rules.masking.selection != "bernoulli" and not rules.masking.never_mask
     if most is None and asks_for_all and totals.rows_without_selection:
         yield (
             f"{totals.rows_without_selection:,} rows have no selected token; expected one at "
-            f"least with settings.selection exact"
+            f"least with settings.selection {rules.masking.selection}"
         )
 
 

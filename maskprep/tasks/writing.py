@@ -8,8 +8,10 @@ import pyarrow as pa
 
 from maskprep.config import Compression, MaskingConfig, ShardConfig
 from maskprep.encoders.loading import Tokenizer
-from maskprep.errors import TokenizerError
+from maskprep.errors import ConfigError, TokenizerError
+from maskprep.list_columns import flat_values
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+from maskprep.stages.padding import Padding, pad_examples
 from maskprep.storage.manifest import shard_name
 from maskprep.storage.runs import Order
 from maskprep.storage.runs import Run as RowRun
@@ -17,6 +19,7 @@ from maskprep.storage.shards import regroup, row_group_rows, write_shard
 from maskprep.tasks.destinations import RunFiles
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run
+from maskprep.tasks.records import Record, max_seq_length_of
 from maskprep.tasks.rows import Rows, ShardRows
 from maskprep.tasks.word_lists import listed_words
 
@@ -94,6 +97,7 @@ class Masking:
     vocabulary: MaskingVocabulary
     config: MaskingConfig
     epoch: int
+    padding: Padding | None = None
 
 
 def masking_vocabulary(tokenizer: Tokenizer, config: MaskingConfig) -> MaskingVocabulary:
@@ -106,9 +110,35 @@ def masking_vocabulary(tokenizer: Tokenizer, config: MaskingConfig) -> MaskingVo
     )
 
 
-def maskings(vocabulary: MaskingVocabulary, config: MaskingConfig) -> list[Masking]:
+def maskings(
+    vocabulary: MaskingVocabulary, config: MaskingConfig, padding: Padding | None
+) -> list[Masking]:
     """Return the maskings of all epochs."""
-    return [Masking(vocabulary, config, epoch) for epoch in range(config.epochs)]
+    return [Masking(vocabulary, config, epoch, padding) for epoch in range(config.epochs)]
+
+
+def required_padding(record: Record, tokenizer: Tokenizer, config: MaskingConfig) -> Padding | None:
+    """Return how rows are padded, if the settings ask for it.
+
+    Args:
+        record: of the examples, or of what is made of them.
+        tokenizer: of the examples.
+        config: of masking.
+
+    Raises:
+        ConfigError: nothing says how long the rows can be.
+        TokenizerError: the tokenizer has no padding token.
+    """
+    if not config.pad_to_max:
+        return None
+    length = max_seq_length_of(record)
+    if length is None:
+        raise ConfigError(
+            "--pad-to-max: the examples do not say how long their rows can be; expected the "
+            "max_seq_length that 'maskprep pair' and 'maskprep pack' write into each shard. Name "
+            "what one of these wrote, or mask without --pad-to-max and pad batches in the trainer."
+        )
+    return Padding(tokenizer.role_id("pad"), length, config.max_predictions)
 
 
 def require_maskable(tokenizer: Tokenizer) -> None:
@@ -171,12 +201,19 @@ def write_rows(task: WritingTask) -> Receipt:
 def mask_batches(
     batches: Iterator[pa.RecordBatch], masking: Masking | None, counts: MaskingCounts
 ) -> Iterator[pa.RecordBatch]:
-    """Mask batches of examples; without masking, pass them on."""
+    """Mask batches of examples, and pad them if asked; without masking, pass them on."""
     if masking is None:
         yield from batches
         return
+    config, padding = masking.config, masking.padding
     for batch in batches:
-        yield mask_examples(batch, masking.vocabulary, masking.config, masking.epoch, counts)
+        masked = mask_examples(batch, masking.vocabulary, config, masking.epoch, counts)
+        if padding is None:
+            yield masked
+            continue
+        tokens = flat_values(batch.column("input_ids"))[0].size
+        counts.padding_tokens += batch.num_rows * padding.length - tokens
+        yield from pad_examples(masked, config, padding)
 
 
 @dataclass(frozen=True)

@@ -50,14 +50,18 @@ def test_every_form_of_the_columns_reads_the_same(form):
     assert plain_row(FORMS[form], WORDPIECE) == PLAIN
 
 
-def test_padding_is_not_shown():
+def test_kept_tokens_of_the_examples_are_not_shown_for_what_the_model_sees():
+    assert plain_row(FORMS["keras"] | {"input_ids": ORIGINAL}, WORDPIECE) == PLAIN
+
+
+def test_padding_is_not_shown_but_told():
     padded = FORMS["labels"] | {
         "input_ids": [*SEEN, 0, 0],
         "token_type_ids": [*SEGMENTS, 0, 0],
         "labels": [*FORMS["labels"]["labels"], -100, -100],
         "attention_mask": [1] * len(SEEN) + [0, 0],
     }
-    assert plain_row(padded, WORDPIECE) == PLAIN
+    assert plain_row(padded, WORDPIECE) == PLAIN + "      padding: 2 tokens"
     positions = FORMS["positions"] | {
         "masked_lm_positions": [2, 3, 6, 0],
         "masked_lm_ids": [11, 12, 14, 0],

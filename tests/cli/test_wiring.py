@@ -183,6 +183,7 @@ def test_mask_takes_every_option(called):
         *("mask", "examples", "--output", "out", "--mlm-probability", "0.2"),
         *("--mask-replace-prob", "0.7", "--random-replace-prob", "0.2", "--unit", "word"),
         *("--epochs", "4", "--columns", "labels", "--keep", "word_starts", "--seed", "5"),
+        "--pad-to-max",
         *("--limit", "8", "--compression", "none", "--max-ngram", "2", "--corrupt-per", "token"),
         *("--selection", "bernoulli", "--max-predictions", "20", "--replace-from", "unigram"),
         *("--replace-with", "other", "--never-mask", "the", "--never-mask", "@a.txt"),
@@ -205,6 +206,7 @@ def test_mask_takes_every_option(called):
         epochs=4,
         columns="labels",
         keep=("word_starts",),
+        pad_to_max=True,
         seed=5,
     )
     assert shards == ShardConfig(compression="none")

@@ -255,6 +255,14 @@ def test_bins_that_cannot_be_are_refused():
         ShardConfig(bin_size=0)
 
 
+def test_rows_of_one_length_have_no_bins(examples, tmp_path):
+    padded = replace(MASKING, pad_to_max=True)
+    rows = StageRows([str(examples / "pairs")])
+    with pytest.raises(ConfigError, match="--bin-size is 20, and --pad-to-max gives all rows one"):
+        mask_dataset(rows, padded, BINNED, tmp_path / "out", ONE_WORKER)
+    assert not (tmp_path / "out").exists()
+
+
 def test_broken_shards_of_any_epoch_get_their_bytes_back(examples, binned, tmp_path):
     source = examples / "pairs"
     names = [shard["name"] for shard in manifest_of(binned)["shards"]]

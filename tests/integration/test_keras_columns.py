@@ -6,7 +6,10 @@ from pathlib import Path
 import numpy as np
 import pyarrow.parquet as pq
 import pytest
-from data_sets import make_data_sets
+from data_sets import ONE_WORKER, SHARDS, make_data_sets
+
+from maskprep.config import MaskingConfig
+from maskprep.pipeline import StageRows, mask_dataset
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "load-in-keras.md"
 LENGTH = 64
@@ -15,15 +18,26 @@ LENGTH = 64
 @pytest.fixture(scope="module")
 def made(toy_corpus, toy_tokenizer, tmp_path_factory):
     """The same examples, masked alike, in every form of columns."""
-    return make_data_sets(toy_corpus, toy_tokenizer, tmp_path_factory.mktemp("made"))
+    made = make_data_sets(toy_corpus, toy_tokenizer, tmp_path_factory.mktemp("made"))
+    made["padded"] = made["keras"].parent / "padded"
+    config = MaskingConfig(columns="keras", seed=3, pad_to_max=True, max_predictions=LENGTH)
+    mask_dataset(StageRows([str(made["examples"])]), config, SHARDS, made["padded"], ONE_WORKER)
+    return made
 
 
 @pytest.fixture(scope="module")
-def batches():
-    """The function on the page."""
+def functions():
+    """The functions on the page."""
     names = {}
-    exec(re.search(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL)[1], names)
-    return names["batches"]
+    for code in re.findall(r"```python\n(.*?)```", PAGE.read_text(), re.DOTALL):
+        exec(code, names)
+    return names
+
+
+@pytest.fixture(scope="module")
+def batches(functions):
+    """The function for unpadded rows."""
+    return functions["batches"]
 
 
 def mapping():
@@ -72,6 +86,20 @@ def test_batches_have_one_shape_and_hold_the_rows(made, batches):
             assert not inputs["mask_positions"][number][~counts].any()
         at += size
     assert at == len(truth)
+
+
+def test_padded_rows_give_the_same_batches_without_being_padded_again(made, functions):
+    padded = functions["padded_batches"](made["padded"], 32)
+    unpadded = functions["batches"](made["keras"], 32, LENGTH, LENGTH)
+    number = 0
+    for (inputs, *rest), (expected, *others) in zip(padded, unpadded, strict=True):
+        assert inputs.keys() == expected.keys()
+        columns = zip([*inputs.values(), *rest], [*expected.values(), *others], strict=True)
+        for found, wanted in columns:
+            assert found.dtype == wanted.dtype
+            np.testing.assert_array_equal(found, wanted)
+        number += 1
+    assert number > 10
 
 
 def test_what_a_masked_lm_head_gathers_is_what_was_predicted(made, batches):

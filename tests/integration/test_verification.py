@@ -78,11 +78,18 @@ def test_what_the_stages_write_has_no_fault(data_sets, name):
         (MaskingConfig(replace_from="unigram", random_replace_prob=0.2), {}),
         (MaskingConfig(replace_with="other", random_replace_prob=0.2), {}),
         (MaskingConfig(never_mask=("the", "a"), always_mask=("of",), epochs=2), {}),
+        (MaskingConfig(selection="rounded", max_predictions=4, pad_to_max=True), {}),
+        (MaskingConfig(selection="rounded", unit="word", max_predictions=5), {}),
+        (MaskingConfig(selection="rounded", mlm_probability=0.9, never_mask=("the", "of")), {}),
+        (MaskingConfig(selection="rounded"), {"max_seq_length": 8}),
+        (MaskingConfig(columns="keras", keep=("input_ids", "token_type_ids")), {}),
     ],
     ids=[
         *("all masked", "few, all replaced", "no random pair", "short rows, all pairs random"),
         *("n-grams, actions per token", "spans", "spans one by one", "short rows, one by one"),
         *("cut", "schedule", "unigram", "never the same", "lists"),
+        *("rounded and cut", "rounded words", "rounded, lists", "rounded, short rows"),
+        "kept tokens",
     ],
 )
 def test_extreme_settings_are_no_fault(toy_corpus, toy_tokenizer, tmp_path, masking, pairing):

@@ -29,6 +29,14 @@ PIECES = st.lists(
     max_size=24,
 )
 ROWS = st.lists(st.tuples(st.integers(0, 2**63 - 1), PIECES), max_size=8)
+
+
+def possible_ways(unit, ways):
+    """Return the settings, but for a selection that there is not for units of several words."""
+    is_possible = unit in ("token", "word") or ways.get("selection") != "rounded"
+    return ways if is_possible else {**ways, "selection": "exact"}
+
+
 CONFIGS = st.builds(
     lambda p, mask, rest, unit, seed, ways: MaskingConfig(
         mlm_probability=p / 2 if unit in ("ngram", "span") else p,
@@ -36,7 +44,7 @@ CONFIGS = st.builds(
         random_replace_prob=(1 - mask) * rest,
         unit=unit,
         seed=seed,
-        **ways,
+        **possible_ways(unit, ways),
     ),
     st.one_of(st.floats(0.01, 1), st.sampled_from([1e-9, 0.15, 1.0])),
     st.one_of(st.floats(0, 1), st.just(0.8)),
@@ -48,7 +56,7 @@ CONFIGS = st.builds(
         optional={
             "max_ngram": st.integers(1, 6),
             "corrupt_per": st.sampled_from(["unit", "token"]),
-            "selection": st.sampled_from(["exact", "bernoulli"]),
+            "selection": st.sampled_from(["exact", "bernoulli", "rounded"]),
             "replace_with": st.sampled_from(["any", "other"]),
             "max_predictions": st.integers(1, 8),
         },
@@ -105,7 +113,11 @@ def units_of(pieces, config, example, epoch):
     elif config.units_apart:
         units, is_forced = naive.choose_units_apart(*row, probability)
     else:
-        units, is_forced = naive.choose_units(*row, probability)
+        budget = None
+        if config.selection == "rounded":
+            maskable = sum(bool(VOCABULARY.maskable[token]) for token, _ in pieces)
+            budget = naive.rounded_count(config.mlm_probability, len(pieces), maskable)
+        units, is_forced = naive.choose_units(*row, probability, budget=budget)
     before = sum(map(len, units))
     if config.max_predictions is not None:
         units = naive.cut_selection(units, example, config.seed, epoch, config.max_predictions)

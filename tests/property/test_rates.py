@@ -107,6 +107,7 @@ def masking(request, rows):
             example_ids,
             key,
             probability_threshold(0.15),
+            np.zeros(0, np.int64),
             selected[epoch].ravel(),
             forced,
         )

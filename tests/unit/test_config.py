@@ -14,6 +14,7 @@ from maskprep.errors import ConfigError
         ({"max_ngram": 0}, "--max-ngram is 0; expected 1 to 100 words"),
         ({"max_ngram": 101}, "--max-ngram is 101; expected 1 to 100 words"),
         ({"selection": "some"}, "--selection is 'some'; expected one of exact, bernoulli"),
+        ({"selection": "rounded", "unit": "span"}, "'rounded'; expected exact or bernoulli with"),
         ({"corrupt_per": "word"}, "--corrupt-per is 'word'; expected one of unit, token"),
         ({"replace_from": "text"}, "--replace-from is 'text'; expected one of uniform, unigram"),
         ({"replace_with": "same"}, "--replace-with is 'same'; expected one of any, other"),

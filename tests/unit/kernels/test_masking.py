@@ -13,7 +13,7 @@ MASKABLE = np.arange(VOCABULARY) >= 10
 POOL = np.arange(10, VOCABULARY, dtype=np.int32)
 
 
-def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
+def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE, budgets=()):
     lengths = [len(row) for row in rows]
     tokens = np.array([token for row in rows for token in row], np.int32)
     unit_starts = np.ones(tokens.size, np.bool_)
@@ -28,6 +28,7 @@ def choose(rows, starts=None, probability=0.15, seed=0, maskable=MASKABLE):
         np.arange(len(rows), dtype=np.int64),
         np.array([seed, 0], np.uint64),
         probability_threshold(probability),
+        np.array(budgets, np.int64),
         selected,
         counts,
     )
@@ -66,6 +67,25 @@ def test_with_probability_one_every_maskable_token_is_chosen():
     selected, counts = choose([[CLS, 10, 11, UNK, 12, SEP]], probability=1.0)
     assert selected.tolist() == [0, FIRST, FIRST, 0, FIRST, 0]
     assert counts == [0, 0, 3]
+
+
+def test_as_many_single_tokens_are_chosen_as_each_row_is_given():
+    rows = [[CLS, 10, 11, UNK, 12, SEP]] * 30
+    selected, counts = choose(rows, budgets=[1, 2, 3] * 10)
+    assert (selected.reshape(30, 6) != 0).sum(axis=1).tolist() == [1, 2, 3] * 10
+    assert counts == [0, 0, 90]
+
+
+def test_given_numbers_are_those_of_words_on_average():
+    # Words of 1 to 4 tokens, 20 tokens in a row.
+    starts = [[True, *[False] * 3, True, *[False] * 2, True, False, *[True] * 11]] * 4000
+    selected, counts = choose([[10] * 20] * 4000, starts, budgets=[3] * 4000)
+    per_row = (selected.reshape(4000, 20) != 0).sum(axis=1)
+    # Only the longest word can leave a row empty, which is then forced to have it.
+    forced = counts[0] / 4000
+    assert per_row.mean() == pytest.approx(3 + 4 * forced, abs=0.1)
+    rates = (selected.reshape(4000, 20) != 0).mean(axis=0) - forced * (np.arange(20) < 4)
+    assert rates == pytest.approx(0.15, abs=0.025)
 
 
 def test_with_a_tiny_probability_each_row_is_forced_to_one_unit():

@@ -1,7 +1,7 @@
 """Checking rows: every kind of fault is found in the row that has it, however rows are cut."""
 
 import itertools
-from dataclasses import asdict
+from dataclasses import asdict, replace
 
 import numpy as np
 import pyarrow as pa
@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from maskprep.config import MaskingConfig
 from maskprep.schema import DOCUMENTS, EXAMPLES, masked_schema
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
+from maskprep.stages.padding import Padding, pad_examples
 from maskprep.stages.verification import RowChecker, RowRules
 
 MASKABLE = np.arange(20) >= 10
@@ -45,8 +46,8 @@ def example(number, tokens):
 EXAMPLE_ROWS = [example(number, [10 + (number + t) % 10 for t in range(12)]) for number in range(9)]
 
 
-def masked_rows(form):
-    config = MaskingConfig(mlm_probability=0.5, columns=form, seed=3)
+def masked_rows(form, **more):
+    config = MaskingConfig(**{"mlm_probability": 0.5, "columns": form, "seed": 3, **more})
     counts = MaskingCounts()
     batch = mask_examples(batch_of(EXAMPLE_ROWS, EXAMPLES), VOCABULARY, config, 0, counts)
     return batch.to_pylist(), masked_schema(form), counts
@@ -223,3 +224,87 @@ def test_rows_over_the_longest_allowed_are_found():
 def test_faults_of_masked_rows(form, values, expected):
     rows, schema, _ = masked_rows(form)
     assert f"row 1: {expected}" in checked(broken(rows, 1, **values), schema).faults.lines()
+
+
+def test_another_number_than_the_rounded_one_is_found_in_its_row():
+    masking = MaskingConfig(selection="rounded", max_predictions=4)
+    rows, schema, _ = masked_rows("labels", mlm_probability=0.3, selection="rounded")
+    labels = [value if value < 0 else 10 for value in rows[2]["labels"]]
+    assert checked(rows, schema, masking=replace(masking, mlm_probability=0.3)).faults.lines() == []
+    assert [sum(value >= 0 for value in row["labels"]) for row in rows] == [4] * 9
+    first = next(t for t, value in enumerate(labels) if value >= 0)
+    fewer = broken(rows, 2, labels=[*labels[:first], -100, *labels[first + 1 :]])
+    lines = checked(fewer, schema, masking=replace(masking, mlm_probability=0.3)).faults.lines()
+    assert lines == ["row 2: not as many selected tokens as --selection rounded asks for"]
+    unlike = checked(rows, schema, masking=replace(masking, mlm_probability=0.2)).faults.lines()
+    assert unlike == [
+        "row 0: not as many selected tokens as --selection rounded asks for (and 8 more rows)"
+    ]
+
+
+PADDING = Padding(0, 16, 12)
+
+
+def padded_rows(form):
+    config = MaskingConfig(
+        mlm_probability=0.5, columns=form, seed=3, pad_to_max=True, max_predictions=12
+    )
+    rows, schema, counts = masked_rows(form)
+    (batch,) = pad_examples(batch_of(rows, schema), config, PADDING)
+    return batch.to_pylist(), batch.schema, counts
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_padding_is_counted_apart_from_tokens(form):
+    rows, schema, counts = padded_rows(form)
+    checker = checked(rows, schema, padding=PADDING, max_tokens=16)
+    assert checker.faults.lines() == []
+    assert (checker.totals.tokens, checker.totals.padding_tokens) == (9 * 14, 9 * 2)
+    assert checker.totals.masked_tokens == counts.masked_tokens
+    assert checker.totals.maskable_tokens == counts.maskable_tokens
+
+
+# Each row of `padded_rows` holds 14 tokens and 2 of padding.
+@pytest.mark.parametrize(
+    ("form", "column", "place", "value", "expected"),
+    [
+        ("loss-mask", "input_ids", 15, 7, "input_ids holds something else than 0 in the padding"),
+        ("loss-mask", "target_ids", 14, 7, "target_ids holds something else than 0 in the padding"),
+        ("loss-mask", "loss_mask", 15, True, "loss_mask holds something else than 0 in the"),
+        ("loss-mask", "attention_mask", 5, 0, "attention_mask is not ones and then zeros"),
+        ("loss-mask", "attention_mask", 13, 2, "attention_mask is not ones and then zeros"),
+        ("loss-mask", "attention_mask", 13, 0, "input_ids holds something else than 0 in the"),
+        ("labels", "labels", 15, 12, "labels holds something else than -100 in the padding"),
+        ("labels", "labels", 14, 0, "labels holds something else than -100 in the padding"),
+        ("labels", "token_type_ids", 15, 1, "token_type_ids holds something else than 0 in the"),
+        ("positions", "masked_lm_positions", -1, 15, "masked_lm_positions holds something else"),
+        ("positions", "masked_lm_ids", -1, 12, "masked_lm_ids holds something else than 0 in the"),
+        ("positions", "masked_lm_weights", 0, 0.5, "masked_lm_weights is not ones and then zeros"),
+        ("positions", "masked_lm_weights", -1, 1.0, "masked_lm_weights is not ones and then zeros"),
+        ("positions", "masked_lm_positions", 0, 14, "masked_lm_positions lies outside the row"),
+        ("keras", "padding_mask", 15, True, "padding_mask is not ones and then zeros"),
+        ("keras", "token_ids", 15, 12, "token_ids holds something else than 0 in the padding"),
+        ("keras", "segment_ids", 15, 1, "segment_ids holds something else than 0 in the padding"),
+        ("keras", "mask_weights", 0, 0.0, "mask_weights is not ones and then zeros"),
+        ("keras", "mask_ids", -1, 12, "mask_ids holds something else than 0 in the padding"),
+    ],
+)
+def test_faults_of_padding(form, column, place, value, expected):
+    rows, schema, _ = padded_rows(form)
+    values = list(rows[1][column])
+    values[place] = value
+    checker = checked(broken(rows, 1, **{column: values}), schema, padding=PADDING, max_tokens=16)
+    assert [line for line in checker.faults.lines() if line.startswith(f"row 1: {expected}")]
+    assert checker.totals.rows == 9
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_lists_that_are_not_padded_to_the_end_are_found(form):
+    rows, schema, _ = padded_rows(form)
+    for column in ("attention_mask", "labels", "masked_lm_ids", "mask_weights", "token_ids"):
+        if column in rows[4]:
+            width = len(rows[4][column])
+            lines = checked(
+                broken(rows, 4, **{column: rows[4][column][:-1]}), schema, padding=PADDING
+            ).faults.lines()
+            assert lines == [f"row 4: {column} does not have {width} values, padding included"]
