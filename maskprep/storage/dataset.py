@@ -268,7 +268,11 @@ class DatasetFolder(DatasetLayout):
             file.write(content)
         with machine_errors(path):
             unnamed.replace(path)
-            sync_folder(self.path)
+            try:
+                sync_folder(self.path)
+            except OSError:
+                path.unlink(missing_ok=True)  # A name that may not last is none.
+                raise
 
     def _name_rejects(self, manifest: Mapping[str, Any]) -> None:
         staged = self.work / self.rejects.name
