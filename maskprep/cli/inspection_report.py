@@ -19,7 +19,7 @@ from maskprep.cli.decoded_rows import (
 )
 from maskprep.cli.inspection import Inspected
 from maskprep.cli.progress import readable_bytes
-from maskprep.cli.report import counted_lines, has_colour, open_console, print_lines
+from maskprep.cli.report import counted_lines, has_colour, open_console, print_lines, split_lines
 from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.storage.atomic import atomic_file
 
@@ -154,4 +154,5 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
     for entry in (*manifest.get("history", []), manifest):
         if "fill" in entry.get("rates", {}):
             yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"
+    yield from split_lines(manifest)
     yield from counted_lines(manifest)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field, fields, replace
 from importlib import resources
 from itertools import takewhile
 from pathlib import Path
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
 
 from maskprep.config import (
     CorpusConfig,
@@ -168,11 +168,15 @@ def _checked(key: str, value: object, table: str, origin: str) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+_UNIONS = (types.UnionType, Union)
+"""What `X | None` is; a Literal in it makes it the second."""
+
+
 def _fits(value: object, hint: Any) -> bool:  # noqa: ANN401 - any type hint
     origin = get_origin(hint)
     if origin is Literal:
         return value in get_args(hint) and isinstance(value, str)
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         return any(_fits(value, one) for one in get_args(hint) if one is not type(None))
     if origin is tuple:
         return isinstance(value, list) and _all_fit(value, get_args(hint))
@@ -191,7 +195,7 @@ def _type_name(hint: Any) -> str:  # noqa: ANN401 - any type hint
     origin = get_origin(hint)
     if origin is Literal:
         return "one of " + ", ".join(f'"{one}"' for one in get_args(hint))
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         return " or ".join(_type_name(one) for one in get_args(hint) if one is not type(None))
     if origin is tuple:
         return "a list of strings" if get_args(hint)[-1] is ... else "a list of two numbers"

@@ -17,7 +17,7 @@ from maskprep.cli.standard_streams import printable
 
 if TYPE_CHECKING:
     from maskprep.config import TrainingConfig
-    from maskprep.storage.rows import ReadCounts
+    from maskprep.storage.read_counts import ReadCounts
     from maskprep.tasks.running import Summary
     from maskprep.tasks.training import TrainingSummary
 
@@ -119,12 +119,22 @@ def report_run(
         return
     if summary.finished_before:
         console.print(Text(f"{place} is complete already; nothing to do.", "bold"), soft_wrap=True)
-    lines = [*_made(manifest), *counted_lines(manifest), *_ignored(summary.ignored)]
+    lines = [
+        *_made(manifest),
+        *split_lines(manifest),
+        *counted_lines(manifest),
+        *_ignored(summary.ignored),
+    ]
     wrote = "wrote to" if summary.output is None else "wrote"
     title = f"{command}: {place}" if summary.finished_before else f"{command} {wrote} {place}"
     print_lines(console, title, lines)
     for hint in hints_of(manifest):
         console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
+    if summary.validation is not None:
+        # What the text looks like, the training data has said.
+        beside = summary.validation.manifest
+        for hint in hints_of({**beside, "history": beside["history"][1:]}):
+            console.print(Text(f"hint, validation: {hint}", "yellow"), soft_wrap=True)
 
 
 def report_training(
@@ -177,6 +187,26 @@ def _made(manifest: Mapping[str, Any]) -> Iterator[Line]:
         yield "shards", f"{len(shards):,} ({size})"
     for entry in (*manifest.get("history", []), manifest):
         yield from _rates(entry)
+
+
+def split_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield which documents are here and which are not, if the corpus is split."""
+    stages = (*manifest.get("lineage", []), manifest)
+    splits = (entry.get("settings", {}).get("split") for entry in stages)
+    split = next(filter(None, splits), None)
+    totals = next(iter((*manifest.get("history", []), manifest))).get("totals", {})
+    if split is None or "documents_in_other_split" not in totals:
+        return
+    here, others = totals["documents"], totals["documents_in_other_split"]
+    beside = manifest.get("validation")
+    if split == "validation":
+        yield "split", f"validation: {here:,} of {here + others:,} documents"
+    elif beside is None:
+        held_out = f"{others:,} of {here + others:,} documents are held out"
+        yield "split", f"train: {held_out} (--split validation reads them)"
+    else:
+        documents = f"{others:,} of {here + others:,} documents"
+        yield "validation", f"{documents}, {beside['rows']:,} rows in validation/"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:
