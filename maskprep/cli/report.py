@@ -155,6 +155,7 @@ def report_training(
         ("tokens", f"{trained.vocab_size:,}"),
         ("learned from", _text_read(trained.num_documents, trained.num_bytes)),
         ("unknown", f"{trained.unknown_share:.4%} of the text's tokens"),
+        *_held_out(summary.read.documents, summary.read.other_documents),
         *_nonzero("dropped", summary.read.dropped, DROPPED_MEANINGS),
         *_nonzero("dropped", {"rare_words": trained.num_forgotten}, DROPPED_MEANINGS),
         *_nonzero("changed", _changed(summary.read), CHANGED_MEANINGS),
@@ -202,11 +203,16 @@ def split_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
     if split == "validation":
         yield "split", f"validation: {here:,} of {here + others:,} documents"
     elif beside is None:
-        held_out = f"{others:,} of {here + others:,} documents are held out"
-        yield "split", f"train: {held_out} (--split validation reads them)"
+        advice = " (--split validation reads them)" if manifest["stage"] == "tokenize" else ""
+        yield from _held_out(here, others, advice)
     else:
         documents = f"{others:,} of {here + others:,} documents"
         yield "validation", f"{documents}, {beside['rows']:,} rows in validation/"
+
+
+def _held_out(here: int, others: int, advice: str = "") -> Iterator[Line]:
+    if others:
+        yield "split", f"train: {others:,} of {here + others:,} documents are held out{advice}"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:

@@ -146,9 +146,9 @@ def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
 
 
 def _validation_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
-    if not manifest["settings"].get("made_with_validation"):
-        return
     said = manifest.get("validation")
+    if said is None and not manifest["settings"].get("made_with_validation"):
+        return
     if (
         not isinstance(said, dict)
         or not all(_is_count(said.get(key)) for key in ("documents", "rows"))

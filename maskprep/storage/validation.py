@@ -11,7 +11,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.kernels.validation import hash_texts
+from maskprep.kernels.validation import HASHED_WORDS, hash_texts
 
 
 class ValidationChoice:
@@ -21,6 +21,7 @@ class ValidationChoice:
         """Take the share of the documents, below 1."""
         self._threshold = np.uint64(round(share * 2**64))
         self._is_chosen = False
+        self._words = np.empty(HASHED_WORDS, np.uint64)
 
     def of_rows(
         self,
@@ -45,7 +46,8 @@ class ValidationChoice:
         _, offset_buffer, text_buffer = texts.buffers()
         offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset :][: len(texts) + 1]
         hashes = np.empty(len(texts), np.uint64)
-        hash_texts(np.frombuffer(text_buffer or b"", np.uint8), offsets, hashes)
+        data = np.frombuffer(text_buffer or b"", np.uint8)
+        hash_texts(data, offsets, self._words, hashes)
         first = np.maximum.accumulate(np.where(continues, -1, np.arange(len(texts))))
         chosen = np.where(first < 0, self._is_chosen, (hashes < self._threshold)[first])
         self._is_chosen = bool(chosen[-1])

@@ -39,11 +39,20 @@ def with_validation(folder: DatasetFolder, made: Made, fill: Callable[[Path], Su
 
 
 def with_summary(summary: Summary) -> Summary:
-    """Return the summary of a run with that of the validation data in its folder."""
+    """Return the summary of a run with that of the validation data in its folder.
+
+    Raises:
+        ShardError: the data set was finished before, and its validation data is no longer there.
+    """
     if summary.output is None or not has_validation(summary.manifest):
         return summary
     part = DatasetLayout(summary.output).validation
-    manifest = DatasetLayout(part).finished_manifest("prepare")
+    manifest = DatasetLayout(part).read_manifest()
+    if manifest is None:
+        raise ShardError(
+            f"{summary.output} is complete, but for its validation data: {part} is missing. Ask "
+            f"'maskprep verify {summary.output}' what to do."
+        )
     return replace(summary, validation=Summary(manifest, part, summary.finished_before))
 
 

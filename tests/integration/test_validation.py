@@ -20,7 +20,7 @@ from maskprep.config import (
     TrainingConfig,
 )
 from maskprep.encoders.loading import load_tokenizer
-from maskprep.errors import ConfigError, MachineError, NoRowsError
+from maskprep.errors import ConfigError, MachineError, NoRowsError, ShardError
 from maskprep.pipeline import (
     Corpus,
     Recipe,
@@ -240,6 +240,8 @@ def test_verify_finds_validation_data_that_is_missing_broken_or_another(
     assert found.faults == ()
     assert [fault.what for fault in found.validation.faults] == ["is missing"]
     shutil.rmtree(broken / "validation")
+    with pytest.raises(ShardError, match="complete, but for its validation data"):
+        prepare_corpus([str(toy_corpus)], RECIPE, tokenizer, broken, ONE)
     (fault,) = verify_dataset(broken, ONE).faults
     assert (fault.place, fault.what) == ("validation", "is missing")
     other = replace(of_side("validation"), masking=MaskingConfig(seed=8))
@@ -313,13 +315,15 @@ def test_a_pipe_gives_one_split(toy_corpus, toy_tokenizer, tmp_path):
         app, [*given, "--split", "train", "-o", str(tmp_path / "b")], input=data
     )
     assert made.exit_code == 0, made.output
-    assert "(--split validation reads them)" in made.stdout
+    assert "documents are held out" in made.stdout
 
 
-def test_a_tokenizer_of_the_validation_data_is_refused(toy_corpus, tmp_path):
-    given = ["train", toy_corpus, "--validation", 0.2, "--split", "validation"]
-    result = maskprep(*given, "--output", tmp_path / "tok", exit_code=2)
+def test_train_says_what_is_held_out_and_refuses_to_learn_from_it(toy_corpus, tmp_path):
+    given = ["train", toy_corpus, "--documents", "file", "--validation", 0.2, "--vocab-size", 600]
+    given += ["--output", tmp_path / "tok"]
+    result = maskprep(*given, "--split", "validation", exit_code=2)
     assert "learned from the training data" in result.stderr
+    assert "of 79 documents are held out" in maskprep(*given).stdout
 
 
 def test_without_the_option_nothing_tells_of_a_split(toy_corpus, tokenizer, tmp_path):

@@ -61,6 +61,9 @@ def test_a_whole_manifest_has_no_fault():
         ("shards", [SHARD | {"rows": True}], "shards[0] is"),
         ("shards", [SHARD | {"sha256": "x"}], "shards[0] is"),
         ("shards", [SHARD, SHARD], "shards[1] is named 'part-00000.parquet'"),
+        ("validation", [], "validation is []; expected documents, rows and checksum"),
+        ("validation", {"documents": 1, "rows": 2, "checksum": None}, "validation is"),
+        ("settings", {"made_with_validation": True}, "validation is missing"),
         ("totals", {"pairs": "many"}, 'totals.pairs is "many"; expected a count'),
     ],
 )
