@@ -14,6 +14,7 @@ Format = Literal["auto", "text", "jsonl", "parquet", "csv"]
 Documents = Literal["blank-line", "line", "file"]
 OnInvalid = Literal["error", "skip", "replace"]
 Words = Literal["tokenizer", "spaces", "list"]
+Split = Literal["train", "validation"]
 Sentences = Literal["split", "lines", "none"]
 LineBreaks = Literal["boundary", "space"]
 Encode = Literal["line", "document"]
@@ -82,6 +83,16 @@ class CorpusConfig:
     """Read only this many documents, from the first on."""
     words: Words = "tokenizer"
     """Where words begin: as the tokenizer sees them, or where the corpus says."""
+    validation: float = 0.0
+    """Share of the documents that are held out for validation, chosen by their text."""
+    split: Split | None = None
+    """Read the documents for training or those for validation; None: those for training, and
+    `prepare` makes the others beside them."""
+
+    @property
+    def makes_both(self) -> bool:
+        """Whether a whole run makes training and validation data."""
+        return self.validation > 0.0 and self.split is None
 
     def __post_init__(self) -> None:
         """Check every field.
@@ -95,6 +106,20 @@ class CorpusConfig:
         _require_choice("on_invalid", self.on_invalid, OnInvalid)
         _require(self.block_bytes >= 1, "block_bytes", self.block_bytes, "at least 1 byte")
         _require(self.limit is None or self.limit >= 1, "limit", self.limit, "at least 1")
+        _require(
+            0.0 <= self.validation < 1.0,
+            "validation",
+            self.validation,
+            "a share of the documents between 0 and 1, e.g. 0.005",
+        )
+        if self.split is not None:
+            _require_choice("split", self.split, Split)
+            _require(
+                self.validation > 0.0,
+                "split",
+                self.split,
+                "--validation P beside it, the share of the documents that is held out",
+            )
 
 
 @dataclass(frozen=True)

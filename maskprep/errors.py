@@ -4,6 +4,7 @@
     ├── ConfigError      2  a setting or argument: value, expectation, what to do
     ├── TokenizerError   2  a file that is no tokenizer, or a tokenizer without a needed role
     ├── CorpusError      1  raw input that cannot be read or holds no text
+    │   └── NoRowsError  1  input that gives no row
     ├── SchemaError      1  a table or stream with other columns than the stage reads
     ├── ShardError       1  a data set that is damaged, incomplete or cut off
     └── MachineError     3  disk, permission, memory, a folder held by another run
@@ -32,6 +33,10 @@ class TokenizerError(MaskprepError):
 
 class CorpusError(MaskprepError):
     """Raw input cannot be read, decoded, or holds no text."""
+
+
+class NoRowsError(CorpusError):
+    """Not one row came out of the input."""
 
 
 class SchemaError(MaskprepError):

@@ -18,9 +18,9 @@ from maskprep.config import (
     TrainingConfig,
     check_padding,
 )
-from maskprep.encoders.choosing import choose_encoder
+from maskprep.encoders.choosing import ChosenEncoder, choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
-from maskprep.errors import ConfigError
+from maskprep.engines.local import LocalEngine
 from maskprep.schema import examples_schema
 from maskprep.stages.masking import check_kept_columns
 from maskprep.storage.dataset import DatasetFolder
@@ -33,7 +33,13 @@ from maskprep.tasks.inputs import (
 from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
 from maskprep.tasks.makers import ExamplesConfig, example_maker, kind_made, stage_of
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import Identity, identity_of, next_record, tokenization_record
+from maskprep.tasks.records import (
+    Identity,
+    Record,
+    identity_of,
+    next_record,
+    tokenization_record,
+)
 from maskprep.tasks.repair import repair_folder
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import (
@@ -46,8 +52,9 @@ from maskprep.tasks.running import (
     start_engine,
     stream_run,
 )
-from maskprep.tasks.tokenization import find_corpus
+from maskprep.tasks.tokenization import CorpusText, find_corpus, require_readable_again
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
+from maskprep.tasks.validation import verify_validation, with_summary, with_validation
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
 from maskprep.tasks.word_lists import listed_words, with_words_of_files
 from maskprep.tasks.writing import require_maskable, required_padding
@@ -125,21 +132,51 @@ def mask_dataset(
 ) -> Summary:
     """Turn examples into masked examples."""
     check_padding(config, shards)
-    request = InputRequest(rows.inputs, EXAMPLE_STAGES, rows.tokenizer, rows.roles, context.stdin)
     spare_inputs(rows.inputs, target)
+    config = with_words_of_files(config)
+    job, identity = _masking(rows, config, shards, context)
+    with start_engine(context) as engine:
+        resumable = job.source.stream is None
+        return carry_out(job, identity, target, context, engine, resumable=resumable)
+
+
+def mask_both(
+    rows: StageRows,
+    held_out: StageRows,
+    config: MaskingConfig,
+    shards: ShardConfig,
+    output: Path,
+    context: Context,
+) -> Summary:
+    """Turn examples, and those held out for validation, into what a whole run makes of them."""
+    config = with_words_of_files(config)
+    job, identity = _masking(rows, config, shards, context, made_with_validation=True)
+    with start_engine(context) as engine:
+
+        def fill_validation(folder: Path) -> Summary:
+            of_part = _masking(held_out, config, shards, context)
+            return carry_out(*of_part, folder, context, engine, resumable=True)
+
+        def make(run: Run, folder: DatasetFolder) -> Made:
+            return with_validation(folder, job.fill(run, folder), fill_validation)
+
+        return with_summary(fill_folder(output, identity, context, engine, make))
+
+
+def _masking(
+    rows: StageRows, config: MaskingConfig, shards: ShardConfig, context: Context, **more: bool
+) -> tuple[MaskingJob, Identity]:
+    """Open examples; return what is to be done, and what decides it (with `more` settings)."""
+    request = InputRequest(rows.inputs, EXAMPLE_STAGES, rows.tokenizer, rows.roles, context.stdin)
     source = open_stage_input(request)
     check_kept_columns(config, source.schema)
     require_maskable(source.tokenizer)
-    config = with_words_of_files(config)
     listed_words(config, source.tokenizer)
     required_padding(source.record, source.tokenizer, config)
     record = next_record(source.record, "mask", config, rows.limit)
     job = MaskingJob(source, config, shards, record, rows.limit)
     fingerprint = source.tokenizer.fingerprint
-    identity = Identity(identity_of(record, source.entries(), shards, fingerprint))
-    with start_engine(context) as engine:
-        resumable = source.stream is None
-        return carry_out(job, identity, target, context, engine, resumable=resumable)
+    return job, Identity(identity_of(record, source.entries(), shards, fingerprint, **more))
 
 
 @dataclass(frozen=True)
@@ -163,6 +200,13 @@ class Recipe:
         """How documents become examples."""
         return self.pairing if self.packing is None else self.packing
 
+    @property
+    def record(self) -> Record:
+        """What the rows say of themselves."""
+        record = tokenization_record(self.corpus, self.tokenization)
+        record = next_record(record, stage_of(self.examples), self.examples, None)
+        return next_record(record, "mask", self.masking, None)
+
 
 def prepare_corpus(
     inputs: Sequence[str],
@@ -174,69 +218,112 @@ def prepare_corpus(
     """Turn a corpus into masked shards, training a tokenizer first if none is given.
 
     The shards have the same bytes as those of `tokenize_corpus`, `make_examples` and
-    `mask_dataset` one after the other.
+    `mask_dataset` one after the other. Documents that are held out for validation become a data
+    set of their own below the folder, unless one split alone is asked for.
 
     Raises:
         ConfigError: standard input would have to be read twice.
     """
-    examples = recipe.examples
-    check_kept_columns(recipe.masking, examples_schema(kind_made(examples)))
+    check_kept_columns(recipe.masking, examples_schema(kind_made(recipe.examples)))
     check_padding(recipe.masking, recipe.shards)
     recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
     spare_inputs(inputs, output)
-    record = tokenization_record(recipe.corpus, recipe.tokenization)
-    record = next_record(record, stage_of(examples), examples, None)
-    record = next_record(record, "mask", recipe.masking, None)
     if tokenizer is not None:
         listed_words(recipe.masking, tokenizer)
-        required_padding(record, tokenizer, recipe.masking)
-    wanted = context.machine.encoder
+        required_padding(recipe.record, tokenizer, recipe.masking)
     with start_engine(context) as engine:
         text = find_corpus(inputs, recipe.corpus, engine, context.progress)
-        encoder = None if tokenizer is None else choose_encoder(tokenizer, wanted)
-        if tokenizer is None and text.reads_stdin:
-            raise ConfigError(
-                "standard input can be read only once, but training a tokenizer and tokenizing "
-                "both read the corpus. Name a --tokenizer, or put the corpus into a file."
-            )
+        require_readable_again(text, trains=tokenizer is None)
+        encoder = None if tokenizer is None else choose_encoder(tokenizer, context.machine.encoder)
         if tokenizer is None and not context.dry_run:
             # Training takes long: what the run is made of must be written down before it.
             text.hashes.result()
+        part = _Preparation(recipe, text, context, engine)
+        made_with = recipe.training if tokenizer is None else tokenizer.fingerprint
+        both = {"made_with_validation": True} if recipe.corpus.makes_both else {}
 
         def make(run: Run, folder: DatasetFolder) -> Made:
             unfinished = folder.work / "tokenizer"
             used = tokenizer or train_once(text, recipe.training, folder.tokenizer, unfinished, run)
-            job = PreparationJob(
-                text,
-                used,
-                encoder or choose_encoder(used, wanted),
-                recipe.tokenization,
-                examples,
-                recipe.masking,
-                recipe.shards,
-                record,
-            )
-            return job.fill(run, folder)
+            chosen = encoder or choose_encoder(used, context.machine.encoder)
+            made = part.job(used, chosen).fill(run, folder)
+            if not both:
+                return made
+            return with_validation(folder, made, lambda path: part.held_out(used, chosen, path))
 
-        made_with = recipe.training if tokenizer is None else tokenizer.fingerprint
-        known = identity_of(record, text.found_entries(), recipe.shards, made_with)
-        identity = Identity(known, text.entries, text.hashes)
+        identity = part.identity(made_with, **both)
         resumable = not text.reads_stdin
         summary = fill_folder(output, identity, context, engine, make, resumable=resumable)
-        return replace(summary, ignored=text.ignored, encoder=encoder)
+        return with_summary(replace(summary, ignored=text.ignored, encoder=encoder))
+
+
+@dataclass(frozen=True)
+class _Preparation:
+    """A whole run over one split of a corpus.
+
+    Attributes:
+        recipe: its settings.
+        text: the corpus, read with `recipe.corpus`.
+        context: machine and progress.
+        engine: of the run.
+    """
+
+    recipe: Recipe
+    text: CorpusText
+    context: Context
+    engine: LocalEngine
+
+    def identity(self, made_with: str | TrainingConfig, **more: bool) -> Identity:
+        """Return what decides the result."""
+        entries = self.text.found_entries()
+        known = identity_of(self.recipe.record, entries, self.recipe.shards, made_with, **more)
+        return Identity(known, self.text.entries, self.text.hashes)
+
+    def job(self, tokenizer: Tokenizer, encoder: ChosenEncoder) -> PreparationJob:
+        """Return what is to be done."""
+        return PreparationJob(
+            self.text,
+            tokenizer,
+            encoder,
+            self.recipe.tokenization,
+            self.recipe.examples,
+            self.recipe.masking,
+            self.recipe.shards,
+            self.recipe.record,
+        )
+
+    def held_out(self, tokenizer: Tokenizer, encoder: ChosenEncoder, output: Path) -> Summary:
+        """Do the same to the documents that are held out for validation."""
+        corpus = replace(self.recipe.corpus, split="validation")
+        text = replace(self.text, config=corpus)
+        part = replace(self, recipe=replace(self.recipe, corpus=corpus), text=text)
+        job, identity = part.job(tokenizer, encoder), part.identity(tokenizer.fingerprint)
+        return fill_folder(output, identity, self.context, self.engine, job.fill)
 
 
 def verify_dataset(path: Path, context: Context) -> Verification:
     """Compare a data-set folder with its manifest."""
     folder = existing_folder(path, context.machine.temp_dir)
     with start_engine(context) as engine:
-        return verify_folder(folder, Run(engine, context.progress, folder.scratch))
+
+        def verify(one: DatasetFolder) -> Verification:
+            return verify_folder(one, Run(engine, context.progress, one.scratch))
+
+        return verify_validation(verify(folder), folder, verify)
 
 
 def repair_dataset(path: Path, request: RepairRequest, context: Context) -> Verification:
     """Make anew what is broken in a data-set folder, byte for byte."""
     folder = existing_folder(path, context.machine.temp_dir)
     folder.finished_manifest("prepare")
-    with folder.repairing(), start_engine(context) as engine:
-        run = Run(engine, context.progress, folder.scratch)
-        return repair_folder(folder, request, context, run)
+    with start_engine(context) as engine:
+
+        def repair(one: DatasetFolder) -> Verification:
+            wanted = request
+            if one is not folder and request.tokenizer is None:
+                wanted = replace(request, tokenizer=str(folder.tokenizer))
+            with one.repairing():
+                run = Run(engine, context.progress, one.scratch)
+                return repair_folder(one, wanted, context, run)
+
+        return verify_validation(repair(folder), folder, repair)

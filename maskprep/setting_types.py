@@ -2,7 +2,10 @@
 
 import types
 from dataclasses import fields
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Any, Literal, Union, get_args, get_origin, get_type_hints
+
+_UNIONS = (types.UnionType, Union)
+"""What `X | None` is; a Literal in it makes it the second."""
 
 
 def field_types(kind: type) -> dict[str, Any]:
@@ -19,7 +22,7 @@ def is_of_type(value: object, hint: Any) -> bool:  # noqa: ANN401 - any type hin
     origin = get_origin(hint)
     if origin is Literal:
         return value in get_args(hint) and isinstance(value, str)
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         return any(is_of_type(value, one) for one in get_args(hint))
     if origin is tuple:
         return isinstance(value, list) and _all_fit(value, get_args(hint))
@@ -39,7 +42,7 @@ def describe_type(hint: Any) -> str:  # noqa: ANN401 - any type hint
     origin = get_origin(hint)
     if origin is Literal:
         return "one of " + ", ".join(f'"{one}"' for one in get_args(hint))
-    if origin is types.UnionType:
+    if origin in _UNIONS:
         return " or ".join(describe_type(one) for one in get_args(hint) if one is not type(None))
     if origin is tuple:
         return "a list of strings" if get_args(hint)[-1] is ... else "a list of two numbers"

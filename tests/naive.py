@@ -98,7 +98,7 @@ def lay_words(borders: list[int], units: list[list[tuple[int, bool]]]) -> tuple[
 # Random numbers: streams as in maskprep.kernels.counter_rng.
 
 EXAMPLE, PAIR, SHUFFLE, SELECT, CORRUPT = 2, 3, 4, 5, 6
-PACK = 16
+PACK, SPLIT = 16, 24
 WORD = 2**32 - 1
 
 
@@ -145,6 +145,18 @@ def name_example(document_id, place, duplicate):
     """Return the id of example number `place` of a document."""
     low, high, _, _ = draw(0, EXAMPLE, duplicate, document_id, place)
     return (high << 32 | low) % 2**63
+
+
+def hash_text(text):
+    """Return the 64 bits that decide whether a document is for validation."""
+    visible = "".join(text.split()).encode()[: 2**16]
+    state = 0
+    for start in range(0, len(visible) + 1, 8):
+        word = int.from_bytes(visible[start : start + 8], "little")
+        state = (state ^ word) * 0x9E3779B97F4A7C15 % 2**64
+        state ^= state >> 32
+    r0, r1, _, _ = draw(0, SPLIT, 0, state, 0)
+    return r1 << 32 | r0
 
 
 # Masking, one row at a time.

@@ -11,6 +11,7 @@ _TABLES = (".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".csv", ".tsv")
 
 def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield sentences for the user, from the counts of all stages."""
+    yield from _about_validation(manifest)
     settings = manifest.get("settings", {})
     lineage = {entry["stage"]: entry["settings"] for entry in manifest.get("lineage", [])}
     tokenized = lineage.get("tokenize", settings if manifest["stage"] == "tokenize" else {})
@@ -25,6 +26,22 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
         if entry["stage"] == "mask":
             yield from _about_predictions(entry, settings.get("max_predictions"))
+
+
+def _about_validation(manifest: Mapping[str, Any]) -> Iterator[str]:
+    beside = manifest.get("validation")
+    if beside is None or beside["rows"]:
+        return
+    if beside["documents"]:
+        yield f"the {beside['documents']:,} documents held out for validation give no row."
+        return
+    tokenized = next(entry for entry in manifest["lineage"] if entry["stage"] == "tokenize")
+    share = tokenized["settings"]["validation"]
+    documents = manifest["history"][0]["totals"]["documents"]
+    yield (
+        f"none of the {documents:,} documents is held out with --validation {share}, so there is "
+        f"no validation data: it takes a larger share, or a larger corpus."
+    )
 
 
 def _about_documents(entry: Mapping[str, Any], documents: str) -> Iterator[str]:

@@ -111,7 +111,10 @@ def _inspect_folder(path: Path, num_rows: int) -> Inspected:
     tokenizer = load_tokenizer(str(folder.tokenizer)) if folder.tokenizer.is_dir() else None
     found = _inspect_shards(str(path), shards, tokenizer, num_rows)
     found.kind, found.stage = "data set", manifest["stage"]
-    kept = ("settings", "totals", "rates", "dropped", "changed", "history", "versions")
+    kept = (
+        *("settings", "lineage", "totals", "rates", "dropped", "changed", "history", "versions"),
+        "validation",
+    )
     if "bins" in manifest:
         found.statistics["bins"] = manifest["bins"]
         found.statistics["padding"] = padding_shares(manifest)

@@ -26,6 +26,7 @@ from maskprep.cli.report import (
     open_console,
     padding_share,
     print_lines,
+    split_lines,
 )
 from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.storage.atomic import atomic_file
@@ -167,6 +168,7 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
     for entry in (*manifest.get("history", []), manifest):
         if "fill" in entry.get("rates", {}):
             yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"
+    yield from split_lines(manifest)
     yield from counted_lines(manifest)
 
 

@@ -1,6 +1,7 @@
 """`maskprep prepare`: a corpus to masked shards, in one command."""
 
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -38,6 +39,7 @@ from maskprep.errors import ConfigError
 
 if TYPE_CHECKING:
     from maskprep.encoders.loading import Tokenizer
+    from maskprep.pipeline import StageRows
     from maskprep.tasks.running import Context, Summary
 
 
@@ -181,13 +183,33 @@ def _prepare_in_stages(
 
     if run.dry_run:
         return _prepare(names, settings, tokenizer, folder, run)
-    if "-" in names and tokenizer is None:
+    if "-" in names and (tokenizer is None or settings.corpus.makes_both):
         raise ConfigError(
-            "--keep-stages reads the corpus twice where it trains a tokenizer, and standard input "
-            "can be read once. Name files, or give a --tokenizer."
+            "--keep-stages reads the corpus twice where it trains a tokenizer or makes validation "
+            "data beside, and standard input can be read once. Name files, or give a --tokenizer "
+            "and a --split."
         )
     if tokenizer is None:
         tokenizer = _train_kept(names, settings, stages / "tokenizer", run)
+    rows = _examples_kept(names, settings, tokenizer, stages, run)
+    if not settings.corpus.makes_both:
+        return pipeline.mask_dataset(rows, settings.masking, settings.shards, folder, run)
+    corpus = replace(settings.corpus, split="validation")
+    place = stages / "validation"
+    held_out = _examples_kept(names, replace(settings, corpus=corpus), tokenizer, place, run)
+    return pipeline.mask_both(rows, held_out, settings.masking, settings.shards, folder, run)
+
+
+def _examples_kept(
+    names: list[str],
+    settings: RecipeSettings,
+    tokenizer: "Tokenizer",
+    stages: Path,
+    run: "Context",
+) -> "StageRows":
+    """Make documents and examples of one split."""
+    from maskprep import pipeline
+
     corpus = pipeline.Corpus(names, settings.corpus, settings.tokenization)
     documents, examples = stages / "documents", stages / "examples"
     plain = ShardConfig(compression=settings.shards.compression)
@@ -195,9 +217,7 @@ def _prepare_in_stages(
     rows = pipeline.StageRows([str(documents)])
     made_by = settings.packing or settings.pairing
     pipeline.make_examples(rows, made_by, settings.shards, examples, run)
-    return pipeline.mask_dataset(
-        pipeline.StageRows([str(examples)]), settings.masking, settings.shards, folder, run
-    )
+    return pipeline.StageRows([str(examples)])
 
 
 def _train_kept(

@@ -18,7 +18,7 @@ from maskprep.tasks.bins import padding_shares
 
 if TYPE_CHECKING:
     from maskprep.config import TrainingConfig
-    from maskprep.storage.rows import ReadCounts
+    from maskprep.storage.read_counts import ReadCounts
     from maskprep.tasks.running import Summary
     from maskprep.tasks.training import TrainingSummary
 
@@ -122,12 +122,22 @@ def report_run(
         return
     if summary.finished_before:
         console.print(Text(f"{place} is complete already; nothing to do.", "bold"), soft_wrap=True)
-    lines = [*_made(manifest), *counted_lines(manifest), *_ignored(summary.ignored)]
+    lines = [
+        *_made(manifest),
+        *split_lines(manifest),
+        *counted_lines(manifest),
+        *_ignored(summary.ignored),
+    ]
     wrote = "wrote to" if summary.output is None else "wrote"
     title = f"{command}: {place}" if summary.finished_before else f"{command} {wrote} {place}"
     print_lines(console, title, lines)
     for hint in hints_of(manifest):
         console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
+    if summary.validation is not None:
+        # What the text looks like, the training data has said.
+        beside = summary.validation.manifest
+        for hint in hints_of({**beside, "history": beside["history"][1:]}):
+            console.print(Text(f"hint, validation: {hint}", "yellow"), soft_wrap=True)
 
 
 def report_training(
@@ -148,6 +158,7 @@ def report_training(
         ("tokens", f"{trained.vocab_size:,}"),
         ("learned from", _text_read(trained.num_documents, trained.num_bytes)),
         ("unknown", f"{trained.unknown_share:.4%} of the text's tokens"),
+        *_held_out(summary.read.documents, summary.read.other_documents),
         *_nonzero("dropped", summary.read.dropped, DROPPED_MEANINGS),
         *_nonzero("dropped", {"rare_words": trained.num_forgotten}, DROPPED_MEANINGS),
         *_nonzero("changed", _changed(summary.read), CHANGED_MEANINGS),
@@ -198,6 +209,31 @@ def padding_share(counts: Mapping[str, int]) -> str:
     padding = counts["padding_tokens"]
     share = padding / (counts["tokens"] + padding)
     return f"{padding:,} tokens more, {share:.1%} of the rows"
+
+
+def split_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    """Yield which documents are here and which are not, if the corpus is split."""
+    stages = (*manifest.get("lineage", []), manifest)
+    splits = (entry.get("settings", {}).get("split") for entry in stages)
+    split = next(filter(None, splits), None)
+    totals = next(iter((*manifest.get("history", []), manifest))).get("totals", {})
+    if split is None or "documents_in_other_split" not in totals:
+        return
+    here, others = totals["documents"], totals["documents_in_other_split"]
+    beside = manifest.get("validation")
+    if split == "validation":
+        yield "split", f"validation: {here:,} of {here + others:,} documents"
+    elif beside is None:
+        advice = " (--split validation reads them)" if manifest["stage"] == "tokenize" else ""
+        yield from _held_out(here, others, advice)
+    else:
+        documents = f"{others:,} of {here + others:,} documents"
+        yield "validation", f"{documents}, {beside['rows']:,} rows in validation/"
+
+
+def _held_out(here: int, others: int, advice: str = "") -> Iterator[Line]:
+    if others:
+        yield "split", f"train: {others:,} of {here + others:,} documents are held out{advice}"
 
 
 def _rates(entry: Mapping[str, Any]) -> Iterator[Line]:

@@ -31,6 +31,7 @@ from maskprep.config import (
     Selection,
     Sentences,
     SpecialTokensInText,
+    Split,
     TokenizationConfig,
     TrainingConfig,
     Unit,
@@ -100,6 +101,20 @@ class CorpusOptions:
     limit: Annotated[
         int | None,
         _corpus(metavar="N", min=1, help="Read only the first N documents."),
+    ] = None
+    validation: Annotated[
+        float,
+        _corpus(
+            metavar="P",
+            help="Hold out about this share of the documents, chosen by the hash of their text.",
+        ),
+    ] = CorpusConfig.validation
+    split: Annotated[
+        Split | None,
+        _corpus(
+            help="With --validation, read this split alone; by default train, and prepare makes "
+            "both."
+        ),
     ] = None
 
 

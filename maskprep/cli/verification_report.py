@@ -32,8 +32,16 @@ def report_verification(found: "Verification", *, as_json: bool, quiet: bool) ->
     if as_json:
         sys.stdout.write(json.dumps(_described(found), ensure_ascii=False) + "\n")
         return
-    if quiet and not found.faults:
-        return
+    for one in _with_validation(found):
+        if one.faults or not quiet:
+            _print_one(one)
+
+
+def _with_validation(found: "Verification") -> list["Verification"]:
+    return [found] if found.validation is None else [found, found.validation]
+
+
+def _print_one(found: "Verification") -> None:
     console = open_console()
     number = len(found.faults)
     faults = "no fault" if number == 0 else f"{number:,} fault" + "s" * (number > 1)
@@ -55,11 +63,12 @@ def refuse_faults(found: "Verification", *, tried_repair: bool) -> None:
     Raises:
         ShardError: says what to do about them.
     """
-    if not found.faults:
+    broken = next((one for one in _with_validation(found) if one.faults), None)
+    if broken is None:
         return
-    number = len(found.faults)
+    number = len(broken.faults)
     faults = f"{number:,} fault" + "s" * (number > 1)
-    raise ShardError(f"{found.folder} has {faults}. {_advice(found, tried_repair=tried_repair)}")
+    raise ShardError(f"{broken.folder} has {faults}. {_advice(broken, tried_repair=tried_repair)}")
 
 
 def _advice(found: "Verification", *, tried_repair: bool) -> str:
@@ -77,14 +86,16 @@ def _advice(found: "Verification", *, tried_repair: bool) -> str:
     ]
     if len(strays) == len(found.faults):
         return "Move away what does not belong into data/: readers would read it."
+    if all(fault.place == "validation" for fault in found.faults):
+        return (
+            f"Make the validation data again: the command that made the data set, with --split "
+            f"validation --tokenizer {found.folder}/tokenizer --output {found.folder}/validation."
+        )
     if tried_repair:
         return "A repair could not mend more."
-    if found.broken_shards() or found.at("tokenizer"):
-        return (
-            f"Repair it, from what it was made from: 'maskprep verify {found.folder} --repair "
-            f"INPUT...'."
-        )
-    return f"Repair it: 'maskprep verify {found.folder} --repair'."
+    needs_input = found.broken_shards() or found.at("tokenizer")
+    how, inputs = (", from what it was made from", " INPUT...") if needs_input else ("", "")
+    return f"Repair it{how}: 'maskprep verify {found.folder} --repair{inputs}'."
 
 
 def _sound(found: "Verification") -> Iterator[Line]:
@@ -151,6 +162,7 @@ def _described(found: "Verification") -> dict[str, Any]:
         "repaired": list(found.repaired),
         "totals": None if totals is None else _counts(totals),
         "ids": None if found.ids is None else {"compared": found.ids[0], "equal": found.ids[1]},
+        "validation": None if found.validation is None else _described(found.validation),
     }
 
 

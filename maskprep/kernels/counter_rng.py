@@ -21,6 +21,7 @@ SHUFFLE = np.uint64(4)
 SELECT = np.uint64(5)
 CORRUPT = np.uint64(6)
 PACK = np.uint64(16)
+SPLIT = np.uint64(24)
 
 WORD = np.uint64(0xFFFFFFFF)
 _SHIFT = np.uint64(32)

@@ -15,8 +15,9 @@ from maskprep.storage.csv_rows import read_csv
 from maskprep.storage.cutting import SEPARATORS
 from maskprep.storage.given_words import no_lists
 from maskprep.storage.json_lines import read_json_lines
+from maskprep.storage.read_counts import ReadCounts
 from maskprep.storage.rejects import Reject, RejectList
-from maskprep.storage.rows import DocumentRows, ReadCounts, raw_schema
+from maskprep.storage.rows import DocumentRows, raw_schema
 from maskprep.storage.tables import read_parquet
 from maskprep.storage.text import (
     LONGEST_WHOLE_BYTES,
@@ -41,10 +42,12 @@ def read_documents(
     inside, between two characters. So a row whose text does not end with a line break, and is
     followed by one that continues it, was cut inside a line.
 
+    What comes out are the documents of one split among the first `config.limit` of both.
+
     Args:
         blocks: of one task.
-        config: how documents are cut and read; `limit` is the caller's.
-        counts: what was read is added here.
+        config: how documents are cut and read, and which ones.
+        counts: what was read is added here; the limit counts what stands here already.
         whole_documents: never cut a document; one over 16 MiB is an invalid document.
 
     Raises:
@@ -91,7 +94,11 @@ def _all_batches(
             "parquet": read_parquet,
             "csv": read_csv,
         }[block.source.format]
-        yield from (batch for batch in read(block, rows) if batch.num_rows)
+        for batch in read(block, rows):
+            if batch.num_rows:
+                yield batch
+            if rows.is_past_limit:
+                return
 
 
 def _read_text(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
@@ -122,7 +129,8 @@ def _read_text(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
             if run.cuts_line:
                 rows.count_line_cut(int(positions[0]))
             texts, kept = rows.checked(run.texts(), positions, locate)
-            yield rows.batch(texts, positions[kept], continues[kept])
+            beginning = run.data if run.goes_on and not run.continues else None
+            yield rows.batch(texts, positions[kept], continues[kept], beginning=beginning)
 
 
 def _may_cut(

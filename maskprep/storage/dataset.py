@@ -168,6 +168,8 @@ class DatasetFolder(DatasetLayout):
         # .work last: without it the rest would not be known as ours.
         shutil.rmtree(self.tokenizer, ignore_errors=True)
         shutil.rmtree(self.data, ignore_errors=True)
+        with contextlib.suppress(OSError):
+            self._remove_validation()
         self.rejects.unlink(missing_ok=True)
         self._forget_work()
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
@@ -186,6 +188,22 @@ class DatasetFolder(DatasetLayout):
             raise ConfigError(
                 f"--output {self.path} holds files that maskprep did not make ({strange}). "
                 f"Choose a new or an empty folder."
+            )
+        self._check_validation()
+
+    def _check_validation(self) -> None:
+        """Refuse a folder of this name that holds other things: it would be removed as a whole."""
+        if not self.validation.exists():
+            return
+        strange = "no folder"
+        if self.validation.is_dir():
+            with machine_errors(self.validation):
+                names = sorted(entry.name for entry in self.validation.iterdir())
+            strange = next((name for name in names if name not in OURS), "")
+        if strange:
+            raise ConfigError(
+                f"--output {self.path} holds files that maskprep did not make "
+                f"({self.validation.name}: {strange}). Choose a new or an empty folder."
             )
 
     def _unfinished(self) -> dict[str, Any] | None:
@@ -212,6 +230,16 @@ class DatasetFolder(DatasetLayout):
                 file.unlink(missing_ok=True)
             for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
                 _remove(folder)
+            self._remove_validation()
+
+    def _remove_validation(self) -> None:
+        _remove(DatasetLayout(self.validation, self.temp_dir).scratch)
+        if self.validation.exists():
+            # In one step: half removed, it would not be known as ours.
+            removed = self.work / self.validation.name
+            _remove(removed)
+            self.validation.replace(removed)
+            _remove(removed)
 
     def stage_rejects(self, entries: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
         """Write the lines of `rejects.jsonl`, which gets its name when the shards get theirs.

@@ -5,6 +5,7 @@ OUT/manifest.json                 written last: a folder with it is complete
 OUT/tokenizer/                    copy of the tokenizer
 OUT/rejects.jsonl                 documents that were skipped, cut or mended, if there are any
 OUT/README.md                     data-set card
+OUT/validation/                   data set of the documents held out for validation, if there is one
 OUT/.work/                        lock, journal, unfinished shards; gone at the end
 """
 
@@ -16,7 +17,7 @@ from typing import Any
 from maskprep.errors import ConfigError, MachineError, ShardError
 from maskprep.storage.manifest import is_manifest, number_of_shard
 
-OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", ".work")
+OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", "validation", ".work")
 """All that may lie in such a folder."""
 
 
@@ -25,11 +26,13 @@ class DatasetLayout:
 
     def __init__(self, path: Path, temp_dir: str | None = None) -> None:
         self.path = path
+        self.temp_dir = temp_dir
         self.data = path / "data"
         self.tokenizer = path / "tokenizer"
         self.manifest = path / "manifest.json"
         self.card = path / "README.md"
         self.rejects = path / "rejects.jsonl"
+        self.validation = path / "validation"
         self.work = path / ".work"
         self.journal = self.work / "journal"
         self.naming = self.work / "naming.json"

@@ -131,6 +131,7 @@ def manifest_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
         yield f"stage is {manifest['stage']!r}; expected one of {', '.join(STAGES)}"
     yield from _stage_faults(manifest)
     yield from _tokenizer_faults(manifest["tokenizer"])
+    yield from _validation_faults(manifest)
     shard_faults = [
         fault
         for number, shard in enumerate(manifest["shards"])
@@ -192,6 +193,18 @@ def _tokenizer_faults(tokenizer: Mapping[str, Any]) -> Iterator[str]:
             f"tokenizer is {_shown(tokenizer)}; expected fingerprint, num_ids, roles and "
             f"special_ids"
         )
+
+
+def _validation_faults(manifest: Mapping[str, Any]) -> Iterator[str]:
+    said = manifest.get("validation")
+    if said is None and not manifest["settings"].get("made_with_validation"):
+        return
+    if (
+        not isinstance(said, dict)
+        or not all(_is_count(said.get(key)) for key in ("documents", "rows"))
+        or (said["rows"] and not isinstance(said.get("checksum"), str))
+    ):
+        yield f"validation is {_shown(said)}; expected documents, rows and checksum"
 
 
 def _shard_faults(number: int, shard: Any) -> Iterator[str]:  # noqa: ANN401 - any JSON value

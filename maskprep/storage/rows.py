@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, fields
 from functools import partial
 from typing import Any
 
@@ -17,39 +16,17 @@ from maskprep.kernels.identity import hash_positions
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.schema import RAW_DOCUMENTS, WORD_BORDERS
 from maskprep.storage.given_words import join_given_words
-from maskprep.storage.rejects import LINE_CUT, REPLACED, RejectList
+from maskprep.storage.read_counts import ReadCounts
+from maskprep.storage.rejects import LINE_CUT, REPLACED
 from maskprep.storage.sources import Source
 from maskprep.storage.text import LONGEST_WHOLE_BYTES, MAX_ROWS, PIECE_BYTES, piece_end
+from maskprep.storage.validation import ValidationChoice
 
 Array = Any
 """An Arrow array: pyarrow's type information does not follow casts and filters."""
 
 Locate = Callable[[int, int], tuple[str, int]]
 """From row and byte in its text to what a message says: "a.txt:812" and the byte, from 1 on."""
-
-
-@dataclass
-class ReadCounts:
-    """What was read, and what was left out and why."""
-
-    documents: int = 0
-    text_bytes: int = 0
-    lines: int = 0
-    """As many as documents: every document is one line."""
-    replaced: int = 0
-    """Documents in which invalid bytes became U+FFFD."""
-    lines_cut: int = 0
-    """Documents with a line so long that it was cut inside."""
-    dropped: dict[str, int] = field(default_factory=dict)
-    """Documents by reason: invalid_utf8, invalid_json, too_long, null_text, empty_text, ..."""
-    rejects: RejectList = field(default_factory=RejectList, repr=False)
-    """The first documents that were dropped, replaced or cut."""
-
-    def numbers(self) -> dict[str, Any]:
-        """Return the counts alone, as JSON has them."""
-        counts = {one.name: getattr(self, one.name) for one in fields(self)}
-        del counts["rejects"]
-        return counts
 
 
 def raw_schema(config: CorpusConfig) -> pa.Schema:
@@ -75,10 +52,15 @@ class DocumentRows:
         self.config = config
         self.counts = counts
         self.whole = whole
+        self.is_past_limit = False
+        """Whether there was a document behind the limit."""
+        self._validation = ValidationChoice(config.validation)
         self._schema = raw_schema(config)
         digest = hashlib.sha256(source.name.encode()).digest()
         self._name_hash = np.uint64(int.from_bytes(digest[:8], "little"))
         self._last_changed = {REPLACED: -1, LINE_CUT: -1}
+        self._changed: list[tuple[int, str]] = []
+        """Positions and reasons of documents of which it is not yet known whether they are read."""
 
     def batch(
         self,
@@ -86,15 +68,25 @@ class DocumentRows:
         positions: NDArray[np.int64],
         continues: NDArray[np.bool_],
         ids: Array | None = None,
+        beginning: bytes | None = None,
     ) -> pa.RecordBatch:
-        """Return rows of RAW_DOCUMENTS.
+        """Return rows of RAW_DOCUMENTS: those within the limit that belong to the split.
 
         Args:
             texts: large_string [rows].
             positions: int64 [rows], place of each row's document in its source.
             continues: bool [rows], true where a row goes on with the document before it.
             ids: string [rows], for --id-column.
+            beginning: of a document that goes on behind its first and only row here.
         """
+        kept = self._wanted(texts, continues, beginning)
+        self._count_changed(positions, kept)
+        if not kept.all():
+            mask = arrow_array(kept)
+            texts, positions, continues = texts.filter(mask), positions[kept], continues[kept]
+            ids = None if ids is None else ids.filter(mask)
+        if not len(texts):
+            return pa.RecordBatch.from_pylist([], self._schema)
         borders = None
         if self.config.words != "tokenizer":
             texts, borders = join_given_words(texts, self.config.words)
@@ -118,6 +110,23 @@ class DocumentRows:
         if self.config.id_column is not None:
             columns.append(pa.array([""] * len(texts), pa.string()) if ids is None else ids)
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
+
+    def _wanted(
+        self, texts: Array, continues: NDArray[np.bool_], beginning: bytes | None
+    ) -> NDArray[np.bool_]:
+        """Tell which rows are within the limit and of the split; count those of the other one."""
+        wanted = np.ones(len(texts), np.bool_)
+        if self.config.limit is not None:
+            wanted = self.counts.num_seen + np.cumsum(~continues) <= self.config.limit
+            self.is_past_limit |= not wanted.all()
+        if self.config.validation:
+            chosen = self._validation.of_rows(texts, continues, beginning)
+            is_other = chosen != (self.config.split == "validation")
+            lengths = numpy_array(pc.binary_length(texts))
+            self.counts.other_documents += int(np.count_nonzero(wanted & is_other & ~continues))
+            self.counts.other_bytes += int(lengths[wanted & is_other].sum())
+            wanted &= ~is_other
+        return wanted
 
     def checked(
         self, texts: Array, positions: NDArray[np.int64], locate: Locate
@@ -153,26 +162,40 @@ class DocumentRows:
         return pa.array(mended, pa.large_string()), kept
 
     def drop(self, reason: str, *positions: int) -> None:
-        """Count and list documents that are left out; their positions ascend."""
-        if positions:
+        """Count and list documents that are left out; their positions ascend.
+
+        Without a text they are of no split: the training data tells of them.
+        """
+        if positions and self.config.split != "validation":
             dropped = self.counts.dropped
             dropped[reason] = dropped.get(reason, 0) + len(positions)
             self.counts.rejects.add(self.source.name, positions, reason)
 
     def count_replaced(self, position: int) -> None:
-        """Count and list a document with replaced bytes, once for all its pieces."""
-        self.counts.replaced += self._is_first(position, REPLACED)
+        """Count and list a document with replaced bytes, once for all its pieces, if it is read."""
+        self._note_change(position, REPLACED)
 
     def count_line_cut(self, position: int) -> None:
-        """Count and list a document with a line cut inside, once for all its pieces."""
-        self.counts.lines_cut += self._is_first(position, LINE_CUT)
+        """Count and list a document with a line cut inside, once for all its pieces, if read."""
+        self._note_change(position, LINE_CUT)
 
-    def _is_first(self, position: int, reason: str) -> bool:
-        if self._last_changed[reason] == position:
-            return False
-        self._last_changed[reason] = position
-        self.counts.rejects.add(self.source.name, [position], reason)
-        return True
+    def _note_change(self, position: int, reason: str) -> None:
+        if self._last_changed[reason] != position:
+            self._last_changed[reason] = position
+            self._changed.append((position, reason))
+
+    def _count_changed(self, positions: NDArray[np.int64], kept: NDArray[np.bool_]) -> None:
+        """Count and list what was changed of some rows that are kept, and forget the rest."""
+        if not self._changed or not positions.size:
+            return
+        places = set(positions[kept].tolist())
+        for position, reason in self._changed:
+            if position in places:
+                self.counts.replaced += reason == REPLACED
+                self.counts.lines_cut += reason == LINE_CUT
+                self.counts.rejects.add(self.source.name, [position], reason)
+        last = int(positions[-1])
+        self._changed = [change for change in self._changed if change[0] > last]
 
     def refuse_long(self, position: int, what: str, where: Callable[[], str]) -> None:
         """Leave out a document of which too much would have to lie in memory.
@@ -264,7 +287,8 @@ class DocumentRows:
                     self.count_line_cut(int(position[0]))
             offsets = pa.py_buffer(np.array([begin, begin + length], np.int64))
             row = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, text])
-            yield self.batch(row, position, np.array([begin > 0]), name)
+            beginning = None if begin else text.slice(0, PIECE_BYTES).to_pybytes()
+            yield self.batch(row, position, np.array([begin > 0]), name, beginning)
             begin += length
 
 

@@ -127,6 +127,8 @@ class TextRun:
     continues: bool
     cuts_line: bool = False
     """Whether the piece ends inside a line."""
+    goes_on: bool = False
+    """Whether the document goes on behind the piece; `data` may hold more of it."""
 
     def texts(self) -> Any:  # noqa: ANN401 - pyarrow's own types do not follow `take`
         """Return a large_binary array of the documents' bytes."""
@@ -249,7 +251,9 @@ class TextWindows:
             cut = self._window_at + size
             piece = np.array([[position, self._window_at, cut]], np.int64)
             cuts_line = not at_line_break
-            yield TextRun(self._window, self._window_at, piece, self._continues, cuts_line)
+            yield TextRun(
+                self._window, self._window_at, piece, self._continues, cuts_line, goes_on=True
+            )
             self._continues = True
             self._window = b""
             self._next = self._window_at = cut

@@ -75,7 +75,7 @@ class TokenizationJob:
 
     def _results(self, totals: Record, encoder: ChosenEncoder) -> Record:
         return {
-            **tokenization_results(totals, encoder),
+            **tokenization_results(totals, encoder, is_split=self.text.config.validation > 0),
             "sources": self.text.entries(),
             "tokenizer": tokenizer_record(self.tokenizer),
         }
@@ -279,7 +279,7 @@ class PreparationJob:
         )
         spools = [Spool(**receipt["spool"]) for receipt in phase.run(run, totals)]
         results = {
-            **tokenization_results(totals, phase.encoder),
+            **tokenization_results(totals, phase.encoder, is_split=self.text.config.validation > 0),
             "sources": self.text.entries(),
         }
         rejects = rejects_record(totals, folder.stage_rejects(phase.rejects))

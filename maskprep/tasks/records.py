@@ -43,6 +43,8 @@ def tokenization_record(corpus: CorpusConfig, config: TokenizationConfig) -> Rec
         "words": corpus.words,
         "limit": corpus.limit,
     }
+    if corpus.validation:
+        settings |= {"validation": corpus.validation, "split": corpus.split or "train"}
     return {"stage": "tokenize", "settings": settings, "lineage": []}
 
 
@@ -134,7 +136,7 @@ def identity_of(
     sources: Sequence[Mapping[str, Any]],
     shards: ShardConfig,
     tokenizer: str | TrainingConfig,
-    **more: int,
+    **more: int | bool,
 ) -> Record:
     """Collect what is known of an `Identity`.
 
@@ -173,7 +175,7 @@ def _jsonable(value: Any) -> Any:  # noqa: ANN401 - any JSON value
 
 _NOT_OF_ROWS = (
     *("shard_rows", "num_shards", "bin_size", "shuffle", "compression"),
-    *("made_with_tokenizer", "block_bytes"),
+    *("made_with_tokenizer", "made_with_validation", "block_bytes"),
 )
 """Settings of a manifest that a shard does not repeat."""
 
@@ -237,7 +239,13 @@ def build_manifest(
     return manifest, [Path(receipt["file"]) for receipt in shards]
 
 
-def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) -> Record:
+OTHER_SPLIT = "documents_in_other_split"
+"""In the totals of tokenization, where the corpus is split: how many documents are not here."""
+
+
+def tokenization_results(
+    receipts: Mapping[str, Any], encoder: ChosenEncoder, *, is_split: bool
+) -> Record:
     """Turn summed receipts of tokenization into totals and drops; say what encoded the text."""
     counts, read = dict(receipts["counts"]), receipts["read"]
     dropped = dict(read.get("dropped", {}))
@@ -250,6 +258,8 @@ def tokenization_results(receipts: Mapping[str, Any], encoder: ChosenEncoder) ->
         "special_tokens_in_text": counts.pop("special_tokens_in_text", 0),
     }
     totals = {"text_bytes": read["text_bytes"], **counts}
+    if is_split:
+        totals[OTHER_SPLIT] = read["other_documents"]
     unknown = counts.get("unknown_tokens", 0) / max(counts.get("tokens", 0), 1)
     return {
         "encoder": encoder.record(),

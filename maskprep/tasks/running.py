@@ -13,14 +13,20 @@ from maskprep.config import RunConfig
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
 from maskprep.engines.local import LocalEngine
-from maskprep.errors import ConfigError, CorpusError
+from maskprep.errors import ConfigError, NoRowsError
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import read_run
 from maskprep.storage.streams import StreamWriter
 from maskprep.tasks.plan import Progress, Run, Silence
-from maskprep.tasks.records import Identity, Record, build_manifest
+from maskprep.tasks.records import (
+    OTHER_SPLIT,
+    Identity,
+    Record,
+    build_manifest,
+    settings_of_stage,
+)
 
 
 @dataclass(frozen=True)
@@ -53,6 +59,8 @@ class Summary:
     dry_run: bool = False
     ignored: tuple[str, ...] = ()
     encoder: ChosenEncoder | None = None
+    validation: "Summary | None" = None
+    """Of the validation data that was made beside."""
 
 
 Target = Path | BinaryIO
@@ -103,7 +111,7 @@ def fill_folder(
         resumable: False where the input is a pipe, which cannot be read again.
 
     Raises:
-        CorpusError: nothing came out.
+        NoRowsError: no row came out.
     """
     if context.dry_run:
         return Summary(identity.known, output, dry_run=True)
@@ -116,7 +124,7 @@ def fill_folder(
         run = Run(engine, context.progress, folder.scratch, journal, remember)
         shards, results = make(run, folder)
         if not shards:
-            raise CorpusError(_nothing_made(results))
+            raise NoRowsError(_nothing_made(identity.known, results))
         remember.now()
         manifest, staged = build_manifest(identity.whole(), shards, results)
         folder.commit(manifest, staged)
@@ -150,8 +158,17 @@ class _Remembering:
             self._done = True
 
 
-def _nothing_made(results: Record) -> str:
+def _nothing_made(wanted: Record, results: Record) -> str:
     stages = [*results.get("history", []), results]
+    settings = settings_of_stage(wanted, "tokenize")
+    others = stages[0]["totals"].get(OTHER_SPLIT)
+    if others and not stages[0]["totals"]["documents"]:
+        share, split = settings["validation"], settings["split"]
+        return (
+            f"none of the {others:,} documents of the corpus is in the {split} split with "
+            f"--validation {share}, which goes by the hash of each text. Give another share, or a "
+            f"larger corpus."
+        )
     counted = [entry for one in stages for entry in one["dropped"].items() if entry[1]]
     dropped = ", ".join(f"{name}: {number}" for name, number in counted)
     no_text = stages[0]["totals"].get("tokens") == 0

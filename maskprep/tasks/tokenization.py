@@ -5,13 +5,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-import pyarrow as pa
-
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
-from maskprep.list_columns import numpy_array
+from maskprep.errors import ConfigError
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
 from maskprep.stages.tokenization import (
@@ -23,8 +20,8 @@ from maskprep.storage.atomic import machine_errors
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
+from maskprep.storage.read_counts import ReadCounts
 from maskprep.storage.rejects import MOST_LISTED, RejectList
-from maskprep.storage.rows import ReadCounts
 from maskprep.storage.sources import Source, find_sources
 from maskprep.tasks.destinations import Destination
 from maskprep.tasks.hashing import SourceHashes
@@ -93,6 +90,30 @@ def find_corpus(
     return CorpusText(found.sources, config, found.ignored, hashes)
 
 
+def require_readable_again(text: CorpusText, *, trains: bool) -> None:
+    """Check that a whole run can read the corpus as often as it must.
+
+    Args:
+        text: the corpus.
+        trains: the run learns a tokenizer first.
+
+    Raises:
+        ConfigError: standard input would have to be read twice.
+    """
+    if not text.reads_stdin:
+        return
+    if trains:
+        raise ConfigError(
+            "standard input can be read only once, but training a tokenizer and tokenizing "
+            "both read the corpus. Name a --tokenizer, or put the corpus into a file."
+        )
+    if text.config.makes_both:
+        raise ConfigError(
+            "standard input can be read only once, but training data and validation data are made "
+            "one after the other. Name one with --split, or put the corpus into a file."
+        )
+
+
 @dataclass(frozen=True)
 class TokenizationTask:
     """Tokenize the documents of some blocks."""
@@ -131,8 +152,7 @@ def tokenize_blocks(task: TokenizationTask) -> Receipt:
     whole = task.config.encode == "document"
     raw = read_documents(task.blocks, task.corpus, read, whole_documents=whole)
     tokenized = (
-        tokenize_documents(batch, encoder, split_sentences, task.config, counts)
-        for batch in first_documents(raw, task.corpus.limit)
+        tokenize_documents(batch, encoder, split_sentences, task.config, counts) for batch in raw
     )
     parts = assemble_parts(tokenized, counts, without_tokens=without_tokens)
     with unchanging([block.source for block in task.blocks]):
@@ -142,30 +162,12 @@ def tokenize_blocks(task: TokenizationTask) -> Receipt:
         if block.spooled is not None:
             Path(block.spooled).unlink(missing_ok=True)
     return {
-        "bytes": read.text_bytes,
+        "bytes": read.bytes_seen,
         "read": read.numbers(),
         "counts": asdict(counts),
         "rejects": rejects,
         **written,
     }
-
-
-def first_documents(
-    batches: Iterator[pa.RecordBatch], limit: int | None
-) -> Iterator[pa.RecordBatch]:
-    """Pass on the rows of the first documents."""
-    seen = 0
-    for batch in batches:
-        if limit is None:
-            yield batch
-            continue
-        number = seen + np.cumsum(~numpy_array(batch.column("continues")))
-        seen = int(number[-1]) if number.size else seen
-        rows = int((number <= limit).sum())
-        if rows:
-            yield batch.slice(0, rows)
-        if seen >= limit and rows < batch.num_rows:
-            return
 
 
 @dataclass
@@ -231,7 +233,7 @@ class TokenizationPhase:
                 return
             if corpus.limit is not None:
                 # Phases with a limit are serial: what was made so far is known here.
-                remaining = corpus.limit - totals["counts"]["documents"]
+                remaining = corpus.limit - ReadCounts(**totals["read"]).num_seen
                 if remaining <= 0:
                     return
             else:
@@ -252,7 +254,9 @@ class TokenizationPhase:
     def _try_encoder(self, blocks: Sequence[Block]) -> None:
         """Compare the encoder with the library on the corpus's first documents; have it ready."""
         whole = self.config.encode == "document"
-        raw = read_documents(blocks, self.text.config, ReadCounts(), whole_documents=whole)
+        # Documents of either split: in a few blocks there may be none of this one.
+        corpus = replace(self.text.config, validation=0.0, split=None)
+        raw = read_documents(blocks, corpus, ReadCounts(), whole_documents=whole)
         for batch in raw:
             self.encoder = self.encoder.tried_on(*lines_to_encode(batch, self.config))
             break

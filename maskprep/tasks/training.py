@@ -25,12 +25,12 @@ from maskprep.storage.atomic import machine_errors, sync_folder, sync_tree
 from maskprep.storage.blocks import Block, plan_blocks
 from maskprep.storage.changes import unchanging
 from maskprep.storage.corpus import read_documents
+from maskprep.storage.read_counts import ReadCounts
 from maskprep.storage.rejects import RejectList
-from maskprep.storage.rows import ReadCounts
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.running import Context
-from maskprep.tasks.tokenization import CorpusText, first_documents
+from maskprep.tasks.tokenization import CorpusText
 
 
 @dataclass(frozen=True)
@@ -49,11 +49,17 @@ def learn_tokenizer(
     """Train on a corpus and save the tokenizer; the folder appears when it is complete.
 
     Raises:
-        ConfigError: the folder is in use, or the vocabulary is too small.
+        ConfigError: the folder is in use, the vocabulary is too small, or the documents for
+            validation were asked for.
         CorpusError: the corpus holds no text.
         MachineError: the folder cannot be written to.
     """
     read = ReadCounts()
+    if text.config.split == "validation":
+        raise ConfigError(
+            "--split is 'validation', but a tokenizer is learned from the training data, so that "
+            "nothing of the validation data is in it. Leave --split out."
+        )
     if context.dry_run:
         return TrainingSummary(output, None, read, text)
     _require_free(output, overwrite=context.machine.overwrite)
@@ -68,13 +74,14 @@ def train_once(
     """Train the tokenizer of a larger run, or find it trained.
 
     Args:
-        text: the corpus.
+        text: the corpus, of which the training split is learned from.
         config: of the tokenizer.
         folder: where it goes.
         unfinished: where it is until it is complete, on the same disk.
         run: progress, folders.
     """
     if not folder.exists():
+        text = replace(text, config=replace(text.config, split=None))
         _save(_train(text, config, run, ReadCounts()), folder, unfinished)
     return load_tokenizer(str(folder))
 
@@ -88,8 +95,7 @@ def _train(
         return train_on_words(counter, num_documents, config)
     # Which documents are meant is known only to who sees them all.
     run.progress.begin("train", text.num_bytes, "bytes")
-    chosen = first_documents(_documents(text, run, read), text.config.limit)
-    trained = train_tokenizer(chosen, config)
+    trained = train_tokenizer(_documents(text, run, read), config)
     run.progress.end()
     return trained
 
@@ -116,7 +122,7 @@ def count_blocks(task: CountingTask) -> Receipt:
     with machine_errors(task.path):
         np.savez(task.path, chunks=table.chunks, text=table.text)
     return {
-        "bytes": read.text_bytes,
+        "bytes": read.bytes_seen,
         "documents": num_documents,
         "forgotten": table.num_forgotten,
         "read": read.numbers(),
@@ -145,7 +151,10 @@ def _count_in_tasks(
         path = used.popleft()
         with np.load(path) as stored:
             table = CountedChunks(
-                stored["chunks"], stored["text"], receipt["bytes"], receipt["forgotten"]
+                stored["chunks"],
+                stored["text"],
+                receipt["read"]["text_bytes"],
+                receipt["forgotten"],
             )
         counter.add_counted(table)
         path.unlink()
@@ -170,6 +179,8 @@ def _documents(text: CorpusText, run: Run, read: ReadCounts) -> Iterator[pa.Reco
                 run.progress.advance(batch.column("text").nbytes)
                 yield batch
         _forget_spools(blocks)
+        if text.config.limit is not None and read.num_seen >= text.config.limit:
+            return
 
 
 def _forget_spools(blocks: Sequence[Block]) -> None:

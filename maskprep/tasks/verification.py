@@ -54,6 +54,7 @@ class Verification:
         totals: of all rows; None where some could not be read.
         ids: how many ids were compared, and how many of them are another one's.
         repaired: what was made anew, as paths in the folder.
+        validation: what was found in the validation data that belongs to it.
     """
 
     folder: Path
@@ -63,6 +64,7 @@ class Verification:
     totals: RowTotals | None = None
     ids: tuple[int, int] | None = None
     repaired: tuple[str, ...] = ()
+    validation: "Verification | None" = None
 
     def at(self, place: str) -> bool:
         """Tell whether something is wrong with a file or folder."""

@@ -11,7 +11,13 @@ from maskprep.cli.recipe_files import (
     read_recipe_file,
     recipe_names,
 )
-from maskprep.config import MaskingConfig, PackingConfig, PairingConfig, TrainingConfig
+from maskprep.config import (
+    CorpusConfig,
+    MaskingConfig,
+    PackingConfig,
+    PairingConfig,
+    TrainingConfig,
+)
 from maskprep.errors import ConfigError
 
 
@@ -61,6 +67,13 @@ def test_every_recipe_says_what_it_is_and_where_it_was_published():
 def test_what_is_left_out_has_its_default():
     recipe = parse_recipe("[training]\nvocab_size = 99", "a.toml")
     assert recipe == RecipeSettings(training=TrainingConfig(vocab_size=99))
+
+
+def test_a_choice_that_may_be_left_out_is_checked():
+    recipe = parse_recipe('[corpus]\nvalidation = 0.1\nsplit = "train"', "a.toml")
+    assert recipe.corpus == CorpusConfig(validation=0.1, split="train")
+    with pytest.raises(ConfigError, match=r'split in .* is 3; expected one of "train", "val'):
+        parse_recipe("[corpus]\nvalidation = 0.1\nsplit = 3", "a.toml")
 
 
 def test_every_table_can_be_written():

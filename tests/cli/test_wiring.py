@@ -55,14 +55,18 @@ def test_train_takes_every_option(called):
         *("train", "a.txt", "b", "--output", "tok", "--format", "text", "--documents", "file"),
         *("--text-column", "body", "--id-column", "key", "--on-invalid", "skip"),
         *("--stdin-filename", "x.txt", "--limit", "7", "--model", "bpe", "--vocab-size", "99"),
-        *("--words", "list"),
+        *("--words", "list", "--validation", "0.1", "--split", "train"),
         *("--cased", "--strip-accents", "--min-frequency", "3", "--character-coverage", "0.9"),
         *("--special-token", "<a>", "--special-token", "<b>", "--sample-bytes", "2MiB"),
         *("--workers", "3", "--memory", "2GiB", "--temp-dir", "/t", "--overwrite"),
     )
     assert inputs == ["a.txt", "b"]
     assert corpus == CorpusConfig(
-        "text", "file", "body", "key", "skip", "x.txt", limit=7, words="list"
+        *("text", "file", "body", "key", "skip", "x.txt"),
+        limit=7,
+        words="list",
+        validation=0.1,
+        split="train",
     )
     assert config == TrainingConfig("bpe", 99, False, True, 3, 0.9, ("<a>", "<b>"), 2 * 2**20)
     assert output == Path("tok")

@@ -58,6 +58,7 @@ def commands(texts, toy_tokenizer, tmp_path_factory):
         "mask": mask,
         "prepare": [*prepare, *tokenizer],
         "prepare and train": prepare,
+        "prepare both": [*prepare, *tokenizer, "--validation", "0.3"],
     }
     given["tokenize"] += tokenizer
     return {name: [*words, "--workers", "1", "--quiet"] for name, words in given.items()}, folder

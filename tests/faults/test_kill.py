@@ -12,7 +12,7 @@ import time
 import pytest
 from command_runs import assert_gone, children_of, tree_of
 
-COMMANDS = ["tokenize", "pair", "mask", "prepare", "prepare and train"]
+COMMANDS = ["tokenize", "pair", "mask", "prepare", "prepare and train", "prepare both"]
 CALLS = ["open", "write", "fsync", "rename", "unlink"]
 
 
@@ -46,13 +46,17 @@ def test_killed_at_a_call_and_run_again(nursery, commands, undisturbed, tmp_path
             shutil.rmtree(output.parent)
 
 
-@pytest.mark.parametrize("name", ["tokenize", "prepare and train"])
+@pytest.mark.parametrize("name", ["tokenize", "prepare and train", "prepare both"])
 def test_killed_while_replacing_and_run_again(
     nursery, commands, undisturbed, tmp_path, all_text, name
 ):
     """--overwrite takes away what was there: what a kill leaves of it must not come back."""
     words = [*commands[0][name], "--overwrite"]
-    others = {"tokenize": ["--limit", "9"], "prepare and train": ["--vocab-size", "400"]}[name]
+    others = {
+        "tokenize": ["--limit", "9"],
+        "prepare and train": ["--vocab-size", "400"],
+        "prepare both": ["--validation", "0.4"],
+    }[name]
     for call in ("unlink", "rename") if all_text else ("unlink",):
         for number in itertools.count(1) if all_text else (5, 8):
             output = tmp_path / f"{call}-{number}" / name
