@@ -1,7 +1,7 @@
 """Writes the generated pages of docs/reference: `python docs/generate.py`.
 
 cli.md comes from the Typer app, columns.md from maskprep/schema.py, config.md from
-maskprep/config.py. tests/test_docs.py fails where a page is not what this would write.
+maskprep/config. tests/test_docs.py fails where a page is not what this would write.
 """
 
 # ruff: noqa: INP001 - a script beside the pages, not a package.

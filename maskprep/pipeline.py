@@ -11,16 +11,13 @@ from pathlib import Path
 from maskprep.config import (
     CorpusConfig,
     MaskingConfig,
-    PackingConfig,
-    PairingConfig,
     ShardConfig,
     TokenizationConfig,
     TrainingConfig,
     check_padding,
 )
-from maskprep.encoders.choosing import ChosenEncoder, choose_encoder
+from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
-from maskprep.engines.local import LocalEngine
 from maskprep.schema import examples_schema
 from maskprep.stages.masking import check_kept_columns
 from maskprep.storage.dataset import DatasetFolder
@@ -30,16 +27,11 @@ from maskprep.tasks.inputs import (
     open_stage_input,
     spare_inputs,
 )
-from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
-from maskprep.tasks.makers import ExamplesConfig, example_maker, kind_made, stage_of
+from maskprep.tasks.jobs import ExamplesJob, MaskingJob, TokenizationJob
+from maskprep.tasks.makers import ExamplesConfig, example_maker, kind_made
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import (
-    Identity,
-    Record,
-    identity_of,
-    next_record,
-    tokenization_record,
-)
+from maskprep.tasks.preparation import Preparation, Recipe
+from maskprep.tasks.records import Identity, identity_of, next_record, tokenization_record
 from maskprep.tasks.repair import repair_folder
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import (
@@ -52,7 +44,7 @@ from maskprep.tasks.running import (
     start_engine,
     stream_run,
 )
-from maskprep.tasks.tokenization import CorpusText, find_corpus, require_readable_again
+from maskprep.tasks.tokenization import find_corpus, require_readable_again
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
 from maskprep.tasks.validation import verify_validation, with_summary, with_validation
 from maskprep.tasks.verification import Verification, existing_folder, verify_folder
@@ -179,35 +171,6 @@ def _masking(
     return job, Identity(identity_of(record, source.entries(), shards, fingerprint, **more))
 
 
-@dataclass(frozen=True)
-class Recipe:
-    """Settings of a whole run, as a recipe or a configuration file gives them.
-
-    `training` is used where no tokenizer is given, and `packing`, if it is there, instead of
-    `pairing`.
-    """
-
-    corpus: CorpusConfig = field(default_factory=CorpusConfig)
-    tokenization: TokenizationConfig = field(default_factory=TokenizationConfig)
-    training: TrainingConfig = field(default_factory=TrainingConfig)
-    pairing: PairingConfig = field(default_factory=PairingConfig)
-    masking: MaskingConfig = field(default_factory=MaskingConfig)
-    shards: ShardConfig = field(default_factory=ShardConfig)
-    packing: PackingConfig | None = None
-
-    @property
-    def examples(self) -> ExamplesConfig:
-        """How documents become examples."""
-        return self.pairing if self.packing is None else self.packing
-
-    @property
-    def record(self) -> Record:
-        """What the rows say of themselves."""
-        record = tokenization_record(self.corpus, self.tokenization)
-        record = next_record(record, stage_of(self.examples), self.examples, None)
-        return next_record(record, "mask", self.masking, None)
-
-
 def prepare_corpus(
     inputs: Sequence[str],
     recipe: Recipe,
@@ -238,7 +201,7 @@ def prepare_corpus(
         if tokenizer is None and not context.dry_run:
             # Training takes long: what the run is made of must be written down before it.
             text.hashes.result()
-        part = _Preparation(recipe, text, context, engine)
+        part = Preparation(recipe, text, context, engine)
         made_with = recipe.training if tokenizer is None else tokenizer.fingerprint
         both = {"made_with_validation": True} if recipe.corpus.makes_both else {}
 
@@ -255,50 +218,6 @@ def prepare_corpus(
         resumable = not text.reads_stdin
         summary = fill_folder(output, identity, context, engine, make, resumable=resumable)
         return with_summary(replace(summary, ignored=text.ignored, encoder=encoder))
-
-
-@dataclass(frozen=True)
-class _Preparation:
-    """A whole run over one split of a corpus.
-
-    Attributes:
-        recipe: its settings.
-        text: the corpus, read with `recipe.corpus`.
-        context: machine and progress.
-        engine: of the run.
-    """
-
-    recipe: Recipe
-    text: CorpusText
-    context: Context
-    engine: LocalEngine
-
-    def identity(self, made_with: str | TrainingConfig, **more: bool) -> Identity:
-        """Return what decides the result."""
-        entries = self.text.found_entries()
-        known = identity_of(self.recipe.record, entries, self.recipe.shards, made_with, **more)
-        return Identity(known, self.text.entries, self.text.hashes)
-
-    def job(self, tokenizer: Tokenizer, encoder: ChosenEncoder) -> PreparationJob:
-        """Return what is to be done."""
-        return PreparationJob(
-            self.text,
-            tokenizer,
-            encoder,
-            self.recipe.tokenization,
-            self.recipe.examples,
-            self.recipe.masking,
-            self.recipe.shards,
-            self.recipe.record,
-        )
-
-    def held_out(self, tokenizer: Tokenizer, encoder: ChosenEncoder, output: Path) -> Summary:
-        """Do the same to the documents that are held out for validation."""
-        corpus = replace(self.recipe.corpus, split="validation")
-        text = replace(self.text, config=corpus)
-        part = replace(self, recipe=replace(self.recipe, corpus=corpus), text=text)
-        job, identity = part.job(tokenizer, encoder), part.identity(tokenizer.fingerprint)
-        return fill_folder(output, identity, self.context, self.engine, job.fill)
 
 
 def verify_dataset(path: Path, context: Context) -> Verification:

@@ -18,7 +18,6 @@ from maskprep.config import (
 from maskprep.encoders.loading import load_tokenizer
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     StageRows,
     make_examples,
     mask_dataset,
@@ -28,6 +27,7 @@ from maskprep.pipeline import (
 from maskprep.storage.manifest import to_json, with_checksum
 from maskprep.storage.shards import write_shard
 from maskprep.tasks.expectations import expected_schema
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 
 ONE_WORKER = Context(machine=RunConfig(workers=1))

@@ -16,7 +16,7 @@ from maskprep.encoders.loading import Tokenizer, load_tokenizer, tokenizer_from_
 from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.measurement import RowCounts, measure_rows, measured_columns
 from maskprep.storage.layout import DatasetLayout
-from maskprep.storage.shards import open_shard, read_shard
+from maskprep.storage.shard_reading import open_shard, read_shard
 from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.bins import padding_shares

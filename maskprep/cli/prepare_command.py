@@ -165,8 +165,9 @@ def _prepare(
     run: "Context",
 ) -> "Summary":
     from maskprep import pipeline
+    from maskprep.tasks.preparation import Recipe
 
-    recipe = pipeline.Recipe(**{table: getattr(settings, table) for table in TABLES})
+    recipe = Recipe(**{table: getattr(settings, table) for table in TABLES})
     return pipeline.prepare_corpus(names, recipe, tokenizer, folder, run)
 
 

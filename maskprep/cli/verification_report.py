@@ -15,7 +15,7 @@ from maskprep.errors import ShardError
 from maskprep.storage.manifest import FORMAT_VERSION
 
 if TYPE_CHECKING:
-    from maskprep.stages.verification import RowTotals
+    from maskprep.stages.row_rules import RowTotals
     from maskprep.tasks.verification import Verification
 
 Line = tuple[str, str]

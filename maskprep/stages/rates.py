@@ -3,7 +3,7 @@
 import math
 from collections.abc import Iterator
 
-from maskprep.stages.verification import RowRules, RowTotals
+from maskprep.stages.row_rules import RowRules, RowTotals
 
 STANDARD_ERRORS = 5.0
 """Chance exceeds so many once in a million data sets."""

@@ -12,7 +12,7 @@ import pyarrow.parquet as pq
 
 from maskprep.storage.atomic import hash_file
 from maskprep.storage.manifest import brief, differing
-from maskprep.storage.shards import READ_ROWS, first_line
+from maskprep.storage.shard_reading import READ_ROWS, first_line
 
 _SHOWN_DIFFERENCES = 3
 

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO
 import pyarrow as pa
 
 from maskprep.errors import SchemaError, ShardError
-from maskprep.storage.shards import refuse_nulls
+from maskprep.storage.shard_reading import refuse_nulls
 
 _RECEIPT = b"receipt"
 _RUN_AGAIN = "Look for the error of the stage that wrote it, and run the pipe again."

@@ -20,7 +20,7 @@ from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerErro
 from maskprep.schema import documents_schema, examples_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns
 from maskprep.stages.padding import Padding
-from maskprep.stages.verification import RowRules
+from maskprep.stages.row_rules import RowRules
 from maskprep.storage.layout import DatasetLayout
 from maskprep.tasks.records import (
     Record,

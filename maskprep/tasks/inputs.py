@@ -18,7 +18,7 @@ from maskprep.errors import ConfigError, ShardError, TokenizerError
 from maskprep.schema import DOCUMENTS, PACKED_KINDS, examples_schema, kind_of_examples
 from maskprep.storage.atomic import hash_file
 from maskprep.storage.layout import DatasetLayout
-from maskprep.storage.shards import check_columns, open_shard, record_of, shard_metadata
+from maskprep.storage.shard_reading import check_columns, open_shard, record_of, shard_metadata
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
 

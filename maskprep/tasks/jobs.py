@@ -36,15 +36,8 @@ from maskprep.tasks.inputs import StageInput
 from maskprep.tasks.makers import ExampleMaker, ExamplesConfig, example_maker, kind_made
 from maskprep.tasks.pairing import spool_input
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import (
-    Record,
-    history_entry,
-    masking_results,
-    rejects_record,
-    shard_record,
-    tokenization_results,
-    tokenizer_record,
-)
+from maskprep.tasks.records import Record, history_entry, shard_record, tokenizer_record
+from maskprep.tasks.results import masking_results, rejects_record, tokenization_results
 from maskprep.tasks.running import Made, emit_runs, stream_writer
 from maskprep.tasks.token_counts import counted_vocabulary, require_countable
 from maskprep.tasks.tokenization import CorpusText, TokenizationPhase

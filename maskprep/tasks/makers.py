@@ -16,7 +16,8 @@ from maskprep.storage.spool import Spool
 from maskprep.tasks.packing import UNCUT, PackingPhase, sequence_layout
 from maskprep.tasks.pairing import PairingPhase, pair_layout, require_pairable
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import Record, packing_results, pairing_results, setting_of
+from maskprep.tasks.records import Record, setting_of
+from maskprep.tasks.results import packing_results, pairing_results
 
 ExamplesConfig = PairingConfig | PackingConfig
 

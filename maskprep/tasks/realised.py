@@ -12,18 +12,12 @@ from maskprep.stages.rates import (
     masking_rate_faults,
     row_rate_faults,
 )
+from maskprep.stages.row_rules import RowRules, RowTotals
 from maskprep.stages.tokenization import MAX_WORD_TOKENS
 from maskprep.stages.unit_lengths import unit_length_shares
-from maskprep.stages.verification import RowRules, RowTotals
 from maskprep.tasks.journal import Receipt
-from maskprep.tasks.records import (
-    PAIR_LABELS,
-    Record,
-    config_from,
-    kind_of_record,
-    masking_results,
-    settings_of_stage,
-)
+from maskprep.tasks.records import Record, config_from, kind_of_record, settings_of_stage
+from maskprep.tasks.results import PAIR_LABELS, masking_results
 
 
 def realised_faults(

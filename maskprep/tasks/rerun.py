@@ -27,12 +27,7 @@ from maskprep.tasks.inputs import (
 from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
 from maskprep.tasks.makers import ExamplesConfig, example_maker
 from maskprep.tasks.plan import Run
-from maskprep.tasks.records import (
-    Record,
-    config_from,
-    record_of_manifest,
-    settings_of_stage,
-)
+from maskprep.tasks.records import Record, config_from, record_of_manifest, settings_of_stage
 from maskprep.tasks.running import Context, Made
 from maskprep.tasks.tokenization import CorpusText, find_corpus
 

@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from maskprep.storage.atomic import atomic_file
 from maskprep.storage.runs import Run, Shuffle, Stretch, cut_order, read_stretch
-from maskprep.storage.shards import read_shard
+from maskprep.storage.shard_reading import read_shard
 
 BATCH_ROWS = 8192
 

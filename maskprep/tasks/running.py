@@ -20,13 +20,8 @@ from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import read_run
 from maskprep.storage.streams import StreamWriter
 from maskprep.tasks.plan import Progress, Run, Silence
-from maskprep.tasks.records import (
-    OTHER_SPLIT,
-    Identity,
-    Record,
-    build_manifest,
-    settings_of_stage,
-)
+from maskprep.tasks.records import Identity, Record, build_manifest, settings_of_stage
+from maskprep.tasks.results import OTHER_SPLIT
 
 
 @dataclass(frozen=True)

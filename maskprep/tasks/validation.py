@@ -7,7 +7,8 @@ from pathlib import Path
 from maskprep.errors import ConfigError, NoRowsError, ShardError
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.layout import DatasetLayout
-from maskprep.tasks.records import OTHER_SPLIT, Record
+from maskprep.tasks.records import Record
+from maskprep.tasks.results import OTHER_SPLIT
 from maskprep.tasks.running import Made, Summary
 from maskprep.tasks.verification import Fault, Verification
 

@@ -10,7 +10,8 @@ import pyarrow.parquet as pq
 
 from maskprep.errors import ConfigError
 from maskprep.list_columns import numpy_array
-from maskprep.stages.verification import RowChecker, RowRules, RowTotals
+from maskprep.stages.row_rules import RowRules, RowTotals
+from maskprep.stages.verification import RowChecker
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.integrity import (
     byte_faults,
@@ -22,7 +23,7 @@ from maskprep.storage.integrity import (
 )
 from maskprep.storage.manifest import is_unchanged, manifest_faults
 from maskprep.storage.row_hash import RowHash
-from maskprep.storage.shards import null_columns
+from maskprep.storage.shard_reading import null_columns
 from maskprep.tasks.bins import bin_faults, length_bins
 from maskprep.tasks.expectations import expected_schema, load_copy, row_rules, setting_faults
 from maskprep.tasks.journal import Receipt

@@ -26,7 +26,6 @@ from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, ShardError
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     StageRows,
     make_examples,
     mask_dataset,
@@ -35,6 +34,7 @@ from maskprep.pipeline import (
     tokenize_corpus,
     verify_dataset,
 )
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import Context
 

@@ -23,7 +23,8 @@ from maskprep.config import (
 )
 from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, CorpusError
-from maskprep.pipeline import Corpus, Recipe, prepare_corpus, tokenize_corpus, train_corpus
+from maskprep.pipeline import Corpus, prepare_corpus, tokenize_corpus, train_corpus
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 
 CONTEXT = Context(machine=RunConfig(workers=1))

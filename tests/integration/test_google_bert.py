@@ -9,7 +9,8 @@ import pytest
 from maskprep.cli.recipe_files import read_recipe
 from maskprep.config import CorpusConfig, RunConfig
 from maskprep.encoders.loading import load_tokenizer
-from maskprep.pipeline import Recipe, prepare_corpus, verify_dataset
+from maskprep.pipeline import prepare_corpus, verify_dataset
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 
 LENGTH, MOST = 128, 20

@@ -26,7 +26,6 @@ from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, MachineError, ShardError
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     StageRows,
     make_examples,
     mask_dataset,
@@ -37,6 +36,7 @@ from maskprep.pipeline import (
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.tasks import writing
 from maskprep.tasks.plan import Silence
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import Context
 

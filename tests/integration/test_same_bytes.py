@@ -20,7 +20,6 @@ from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, CorpusError, MachineError, ShardError
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     StageRows,
     make_examples,
     mask_dataset,
@@ -29,6 +28,7 @@ from maskprep.pipeline import (
 )
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.tasks.plan import Silence
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 
 ONE_WORKER = Context(machine=RunConfig(workers=1))

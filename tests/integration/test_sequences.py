@@ -21,7 +21,6 @@ from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     StageRows,
     make_examples,
     mask_dataset,
@@ -32,6 +31,7 @@ from maskprep.pipeline import (
 )
 from maskprep.tasks import packing
 from maskprep.tasks.plan import Silence
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import Context
 

@@ -11,7 +11,8 @@ import pytest
 from maskprep.cli.recipe_files import read_recipe
 from maskprep.config import CorpusConfig, RunConfig
 from maskprep.encoders.loading import load_tokenizer
-from maskprep.pipeline import Recipe, prepare_corpus
+from maskprep.pipeline import prepare_corpus
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 
 PAGE = Path(__file__).parents[2] / "docs" / "how-to" / "load-in-pytorch.md"

@@ -23,7 +23,6 @@ from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, MachineError, NoRowsError, ShardError
 from maskprep.pipeline import (
     Corpus,
-    Recipe,
     prepare_corpus,
     repair_dataset,
     tokenize_corpus,
@@ -31,6 +30,7 @@ from maskprep.pipeline import (
     verify_dataset,
 )
 from maskprep.storage.dataset import DatasetFolder
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.rerun import RepairRequest
 from maskprep.tasks.running import Context
 

@@ -24,10 +24,11 @@ from data_sets import (
 from maskprep.config import CorpusConfig, MaskingConfig, PairingConfig, RunConfig, ShardConfig
 from maskprep.encoders.loading import load_tokenizer
 from maskprep.errors import ConfigError, ShardError
-from maskprep.pipeline import Recipe, prepare_corpus, verify_dataset
+from maskprep.pipeline import prepare_corpus, verify_dataset
 from maskprep.storage import integrity
 from maskprep.tasks import verification
 from maskprep.tasks.expectations import expected_schema, row_rules
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.running import Context
 from maskprep.tasks.verification import ShardTask, check_shard
 

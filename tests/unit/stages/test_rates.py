@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from maskprep.stages.rates import masking_rate_faults, row_rate_faults, tolerance
-from maskprep.stages.verification import RowRules, RowTotals
+from maskprep.stages.row_rules import RowRules, RowTotals
 
 RULES = RowRules(
     np.ones(1000, np.bool_),

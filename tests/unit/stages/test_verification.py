@@ -13,7 +13,8 @@ from maskprep.config import MaskingConfig
 from maskprep.schema import DOCUMENTS, EXAMPLES, masked_schema
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, mask_examples
 from maskprep.stages.padding import Padding, pad_examples
-from maskprep.stages.verification import RowChecker, RowRules
+from maskprep.stages.row_rules import RowRules
+from maskprep.stages.verification import RowChecker
 
 MASKABLE = np.arange(20) >= 10
 POOL = np.arange(10, 20, dtype=np.int32)

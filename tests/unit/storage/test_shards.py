@@ -12,17 +12,10 @@ from hypothesis import strategies as st
 
 from maskprep.errors import MachineError, SchemaError, ShardError
 from maskprep.schema import EXAMPLES, with_metadata
-from maskprep.storage import shards
+from maskprep.storage import shard_reading
 from maskprep.storage.row_hash import RowHash
-from maskprep.storage.shards import (
-    check_columns,
-    open_shard,
-    read_shard,
-    regroup,
-    row_group_rows,
-    shard_metadata,
-    write_shard,
-)
+from maskprep.storage.shard_reading import check_columns, open_shard, read_shard, shard_metadata
+from maskprep.storage.shards import regroup, row_group_rows, write_shard
 
 RECORD = {"stage": "pair", "settings": {"seed": 1}, "lineage": [], "tokenizer": {}}
 SCHEMA = with_metadata(EXAMPLES, RECORD)
@@ -116,7 +109,7 @@ def test_the_bytes_do_not_depend_on_where_batches_were_cut(tmp_path_factory, cut
 
 
 def test_any_range_of_rows_can_be_read(tmp_path, monkeypatch):
-    monkeypatch.setattr(shards, "READ_ROWS", 4)
+    monkeypatch.setattr(shard_reading, "READ_ROWS", 4)
     batch = examples([2] * 23)
     path = tmp_path / "part.parquet"
     write(path, batch)
