@@ -23,6 +23,11 @@ _ADVICE = {
 }
 
 
+def advice_on(error: OSError, otherwise: str) -> str:
+    """Return what the user can do about an error of the system."""
+    return _ADVICE.get(error.errno or 0, otherwise)
+
+
 @contextmanager
 def atomic_file(path: Path, *, durable: bool = True) -> Iterator[BinaryIO]:
     """Open a file for writing that takes its name when the block ends, and only then.
@@ -58,13 +63,16 @@ def machine_errors(path: Path | str) -> Iterator[None]:
 
     Raises:
         MachineError: on any OSError but a closed pipe, which means that the reader has enough.
+        MemoryError: there is not enough of it.
     """
     try:
         yield
     except BrokenPipeError:
         raise
     except OSError as error:
-        advice = _ADVICE.get(error.errno or 0, "Check the disk and the path")
+        if error.errno == errno.ENOMEM:  # To map a file takes room for addresses.
+            raise MemoryError(str(path)) from error
+        advice = advice_on(error, "Check the disk and the path")
         reason = error.strerror or str(error)
         raise MachineError(
             f"{path}: cannot be written: {reason}. {advice}; then run the same command again."

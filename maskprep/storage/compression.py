@@ -18,6 +18,7 @@ from typing import IO, Literal, Protocol, Self
 import pyarrow as pa
 
 from maskprep.errors import ConfigError, CorpusError, MachineError
+from maskprep.storage.atomic import advice_on
 
 Codec = Literal["none", "gzip", "zstd", "bz2", "xz"]
 
@@ -165,7 +166,8 @@ def unreadable(path: str, error: OSError) -> CorpusError | MachineError:
             f"{path}: the file vanished during the run. Put it back, then run again."
         )
     reason = error.strerror or str(error)
-    return MachineError(f"{path}: cannot be read ({reason}). Check its permissions and the disk.")
+    advice = advice_on(error, "Check its permissions and the disk")
+    return MachineError(f"{path}: cannot be read ({reason}). {advice}.")
 
 
 def detect_compression(head: bytes) -> Codec:

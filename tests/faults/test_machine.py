@@ -170,18 +170,18 @@ def test_a_disk_without_locks(nursery, commands, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("limits", "reason"),
+    ("limits", "parts"),
     [
-        ({"FSIZE": 5_000}, "File too large. Raise the limit that 'ulimit -f' shows"),
-        ({"NOFILE": 12}, "Too many open files. Raise the limit"),
-        ({"AS": 0}, "out of memory. Lower --workers or --memory"),
+        ({"FSIZE": 5_000}, ["File too large", "Raise the limit that 'ulimit -f' shows"]),
+        ({"NOFILE": 12}, ["Too many open files", "Raise the limit that 'ulimit -n' shows"]),
+        ({"AS": 0}, ["out of memory. Lower --workers or --memory"]),
     ],
     ids=["size of files", "open files", "memory"],
 )
-def test_a_limit_of_the_process(nursery, commands, undisturbed, tmp_path, limits, reason):
+def test_a_limit_of_the_process(nursery, commands, undisturbed, tmp_path, limits, parts):
     words, output = commands[0]["prepare"], tmp_path / "prepare"
     ended = nursery.run(*words, "--output", output, limits=limits)
-    ended.assert_one_line(3, reason)
+    ended.assert_one_line(3, *parts)
     assert_goes_on(nursery, words, output, undisturbed["prepare"])
 
 
