@@ -246,6 +246,18 @@ def _columns_table(title: str, columns: Iterable["pa.Field"]) -> Iterator[str]:
         yield f"| `{field.name}` | `{dtype}` | {_cell(field.metadata[b'meaning'].decode())} |"
 
 
+COMMAND_OF_TABLE = {
+    "corpus": "tokenize",
+    "tokenization": "tokenize",
+    "training": "train",
+    "pairing": "pair",
+    "packing": "pack",
+    "masking": "mask",
+    "shards": "mask",
+}
+"""Whose help describes the settings of a table."""
+
+
 def option_of(field: str) -> str:
     """Return how the command line spells a field."""
     return OPTION_OF_FIELD.get(field, "--" + field.replace("_", "-"))
@@ -254,9 +266,8 @@ def option_of(field: str) -> str:
 def config_page() -> str:
     """Return config.md."""
     options = {
-        one.names.split("`")[1]: one
-        for function in command_functions().values()
-        for one in command_parameters(function)
+        command: {one.names.split("`")[1]: one for one in command_parameters(function)}
+        for command, function in command_functions().items()
     }
     parts = [
         HEAD + "# Settings\n",
@@ -265,8 +276,10 @@ def config_page() -> str:
         "an option on the command line wins over it.",
     ]
     for table, settings in TABLES.items():
-        parts += _settings_table(f"`[{table}]` ({settings.__name__})", settings, options)
-    parts += _settings_table("On the command line only (RunConfig)", config.RunConfig, options)
+        known = options[COMMAND_OF_TABLE[table]]
+        parts += _settings_table(f"`[{table}]` ({settings.__name__})", settings, known)
+    title = "On the command line only (RunConfig)"
+    parts += _settings_table(title, config.RunConfig, options["prepare"])
     return "\n".join(parts) + "\n"
 
 

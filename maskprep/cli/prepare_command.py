@@ -1,7 +1,7 @@
 """`maskprep prepare`: a corpus to masked shards, in one command."""
 
 import tempfile
-from dataclasses import replace
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -34,7 +34,7 @@ from maskprep.cli.stage_options import (
     TrainingOptions,
 )
 from maskprep.cli.standard_streams import input_names, output_folder
-from maskprep.config import MaskingConfig, ShardConfig
+from maskprep.config import MaskingConfig, ShardConfig, TrainingConfig
 from maskprep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -81,7 +81,7 @@ def prepare_command(
     from maskprep.cli.running import run_context
 
     with run_context(machine, report, encoder, dry_run=dry_run) as run:
-        loaded = _load(tokenizer, roles, settings)
+        loaded = _load(tokenizer, roles, settings, typed)
         if keep_stages is None:
             summary = _prepare(names, settings, loaded, folder, run)
         else:
@@ -140,8 +140,16 @@ def _table_of_examples(settings: RecipeSettings, typed: set[str]) -> str:
     return "packing" if packs else "pairing"
 
 
+_SPELT = {
+    "lowercase": "--lowercase/--cased",
+    "strip_accents": "--strip-accents/--keep-accents",
+    "special_tokens": "--special-token",
+}
+"""Options that are not called as their settings are."""
+
+
 def _load(
-    tokenizer: str | None, roles: SpecialTokenOptions, settings: RecipeSettings
+    tokenizer: str | None, roles: SpecialTokenOptions, settings: RecipeSettings, typed: set[str]
 ) -> "Tokenizer | None":
     from maskprep.encoders.loading import RoleOptions, load_tokenizer
 
@@ -153,6 +161,13 @@ def _load(
                 "with --tokenizer PATH."
             )
         return None
+    of_training = sorted(typed & {one.name for one in fields(TrainingConfig)})
+    if of_training:
+        option = _SPELT.get(of_training[0], "--" + of_training[0].replace("_", "-"))
+        raise ConfigError(
+            f"{option} is for training a tokenizer, and --tokenizer {tokenizer} gives one. Leave "
+            f"one of them out."
+        )
     parse = settings.tokenization.special_tokens_in_text == "parse"
     return load_tokenizer(tokenizer, options, parse_special_tokens=parse)
 

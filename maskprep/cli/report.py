@@ -1,5 +1,6 @@
 """What a command says when it is done: what was made, what was dropped, what looks odd."""
 
+import re
 import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
@@ -42,7 +43,7 @@ CHANGED_MEANINGS = {
     "invalid_characters_replaced": "documents with invalid UTF-8 replaced",
     "line_cut": "documents with a line over 4 MiB, encoded in pieces",
     "words_cut": "words over 16 tokens cut",
-    "words_joined": "given words that share a token with the one before",
+    "words_joined": "given words joined by a token to the one before",
     "special_tokens_in_text": "special tokens spelt in the text",
     "sentences_cut": "sentences cut to fit a row",
     "words_split": "words cut to fit a row",
@@ -271,10 +272,16 @@ def counted_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
         yield from _nonzero("changed", entry.get("changed", {}), CHANGED_MEANINGS)
 
 
+_FIRST_PLURAL = re.compile(r"\b(document|occurrence|prediction|row|sentence|token|word)s\b")
+
+
 def _nonzero(label: str, counts: Mapping[str, int], meanings: Mapping[str, str]) -> Iterator[Line]:
     for name, number in counts.items():
+        meaning = meanings.get(name, name.replace("_", " "))
+        if number == 1:
+            meaning = _FIRST_PLURAL.sub(r"\1", meaning, count=1)
         if number:
-            yield label, f"{number:,} {meanings.get(name, name.replace('_', ' '))}"
+            yield label, f"{number:,} {meaning}"
 
 
 def _ignored(paths: tuple[str, ...]) -> Iterator[Line]:

@@ -198,7 +198,7 @@ def test_invalid_utf8_can_be_skipped_and_is_counted(tokenize, tmp_path):
     (tmp_path / "bad.txt").write_bytes(b"fine\n\nnot \xff fine\n")
     result = tokenize(tmp_path / "bad.txt", "--on-invalid", "skip")
     assert result.exit_code == 0
-    assert "1 documents with invalid UTF-8" in result.output
+    assert "1 document with invalid UTF-8" in result.output
 
 
 def test_a_truncated_gzip(tokenize, tmp_path):

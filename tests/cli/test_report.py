@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from maskprep.cli.app import app
 from maskprep.cli.progress import BarProgress, bar_columns, readable_amount, readable_bytes
-from maskprep.cli.report import print_lines
+from maskprep.cli.report import counted_lines, print_lines
 
 TEXT = "The cats sat on the mat. They slept.\nIt rained.\n\nA dog barked. Nobody came.\n"
 
@@ -185,3 +185,34 @@ def test_bars_show_amount_rate_and_phase():
         progress.end()
         progress.begin("pair", None, "rows")
         progress.end()
+
+
+def test_one_of_a_kind_is_no_plural():
+    said = dict(
+        value.split(" ", 1)
+        for _, value in counted_lines(
+            {"dropped": {"tokens_unpaired": 1}, "changed": {"words_cut": 2, "other_things": 3}}
+        )
+    )
+    assert said == {
+        "1": "token of documents that gave no pair",
+        "2": "words over 16 tokens cut",
+        "3": "other things",
+    }
+
+
+@pytest.mark.parametrize(
+    ("option", "named"),
+    [
+        (("--vocab-size", "100"), "--vocab-size"),
+        (("--cased",), "--lowercase/--cased"),
+        (("--special-token", "[X]"), "--special-token"),
+    ],
+)
+def test_a_tokenizer_that_is_given_is_not_trained(toy_tokenizer, tmp_path, option, named):
+    (tmp_path / "text.txt").write_text(TEXT)
+    given = ("--tokenizer", str(toy_tokenizer), "--output", str(tmp_path / "out"), *option)
+    result = CliRunner().invoke(app, ["prepare", str(tmp_path / "text.txt"), *given])
+    assert result.exit_code == 2
+    assert f"error: {named} is for training a tokenizer" in result.output
+    assert not (tmp_path / "out").exists()
