@@ -1,6 +1,6 @@
 """Options of the command line that say where, how and whether to run; each stands here once.
 
-The settings of the stages are in `maskprep.cli.stage_options`.
+The settings of the stages are in `maskprep.cli.corpus_options` and `maskprep.cli.example_options`.
 """
 
 import os

@@ -1,5 +1,7 @@
 """`maskprep pair`: documents to sentence pairs."""
 
+from maskprep.cli.corpus_options import SpecialTokenOptions
+from maskprep.cli.example_options import PairingOptions
 from maskprep.cli.option_groups import settings_from
 from maskprep.cli.options import (
     DryRun,
@@ -13,7 +15,6 @@ from maskprep.cli.options import (
     ShardOptions,
     StageInputs,
 )
-from maskprep.cli.stage_options import PairingOptions, SpecialTokenOptions
 from maskprep.cli.standard_streams import STANDARD, goes_to_stdout, input_names, open_output
 from maskprep.config import PairingConfig, ShardConfig
 

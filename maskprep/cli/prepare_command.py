@@ -7,6 +7,13 @@ from typing import TYPE_CHECKING
 
 import typer
 
+from maskprep.cli.corpus_options import (
+    CorpusOptions,
+    SpecialTokenOptions,
+    TokenizationOptions,
+    TrainingOptions,
+)
+from maskprep.cli.example_options import BoundaryOptions, MaskingOptions, PairingOptions
 from maskprep.cli.option_groups import settings_from, typed_by_user, values_for
 from maskprep.cli.options import (
     ConfigFile,
@@ -24,15 +31,6 @@ from maskprep.cli.options import (
     ShardOptions,
 )
 from maskprep.cli.recipe_files import TABLES, RecipeSettings, read_recipe, read_recipe_file
-from maskprep.cli.stage_options import (
-    BoundaryOptions,
-    CorpusOptions,
-    MaskingOptions,
-    PairingOptions,
-    SpecialTokenOptions,
-    TokenizationOptions,
-    TrainingOptions,
-)
 from maskprep.cli.standard_streams import input_names, output_folder
 from maskprep.config import MaskingConfig, ShardConfig, TrainingConfig
 from maskprep.errors import ConfigError

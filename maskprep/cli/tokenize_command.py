@@ -1,5 +1,6 @@
 """`maskprep tokenize`: a corpus to documents of token ids."""
 
+from maskprep.cli.corpus_options import CorpusOptions, SpecialTokenOptions, TokenizationOptions
 from maskprep.cli.option_groups import settings_from
 from maskprep.cli.options import (
     DryRun,
@@ -11,7 +12,6 @@ from maskprep.cli.options import (
     ShardOptions,
     TokenizerPath,
 )
-from maskprep.cli.stage_options import CorpusOptions, SpecialTokenOptions, TokenizationOptions
 from maskprep.cli.standard_streams import goes_to_stdout, input_names, open_output
 from maskprep.config import CorpusConfig, ShardConfig, TokenizationConfig
 

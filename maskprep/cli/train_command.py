@@ -1,8 +1,8 @@
 """`maskprep train`: a corpus to a tokenizer."""
 
+from maskprep.cli.corpus_options import CorpusOptions, TrainingOptions
 from maskprep.cli.option_groups import settings_from
 from maskprep.cli.options import DryRun, MachineOptions, OutputFolder, RawInputs, ReportOptions
-from maskprep.cli.stage_options import CorpusOptions, TrainingOptions
 from maskprep.cli.standard_streams import input_names, output_folder
 from maskprep.config import CorpusConfig, TrainingConfig
 
