@@ -158,7 +158,7 @@ def test_every_layout_of_text_is_read(tokenize, tmp_path, text_type):
     pq.write_table(pa.table({"text": column}), tmp_path / "a.parquet")
     result = tokenize(tmp_path / "a.parquet")
     assert result.exit_code == 0, result.output
-    assert "1 rows without text" in result.output
+    assert "1 row without text" in result.output
 
 
 @pytest.mark.parametrize("name", ["a.parquet", "a.csv"])
