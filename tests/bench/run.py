@@ -134,6 +134,7 @@ def _forget(scratch: Path, documents: str, examples: str, *, keep_inputs_of: str
         "  maskprep mask": scratch / "masked",
     }[keep_inputs_of]
     subprocess.run(["rm", "-rf", str(made)], check=True)
+    os.sync()  # Or the next route waits for the disk that the one before has filled.
 
 
 def _masking_speed(config: MaskingConfig, rows: int = 8192) -> float:
