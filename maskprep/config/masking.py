@@ -147,6 +147,11 @@ class MaskingConfig:
         return first + (last - first) * min(epoch / (self.epochs - 1), 1.0)
 
     @property
+    def reads_words(self) -> bool:
+        """Whether masking has to know where words begin."""
+        return self.unit != "token" or bool(self.never_mask or self.always_mask)
+
+    @property
     def units_apart(self) -> bool:
         """Whether no two chosen units touch: units of several words, which would run together."""
         return self.unit in ("ngram", "span")

@@ -30,13 +30,9 @@ class ByteLevelModel:
         characters: what the tokenizer does with each character.
     """
 
-    def __init__(self, tokenizer: Tokenizer, content: Mapping[str, Any]) -> None:
-        """Make the tables.
-
-        Args:
-            tokenizer: one that `why_not_bytelevel` has nothing against.
-            content: of its tokenizer.json.
-        """
+    def __init__(self, tokenizer: Tokenizer) -> None:
+        """Make the tables of a tokenizer that `why_not_bytelevel` has nothing against."""
+        content = tokenizer.content
         model = content["model"]
         vocab: Mapping[str, int] = model["vocab"]
         describe = describe_for_bytes(tokenizer.backend, normalizer_steps(content["normalizer"]))

@@ -79,6 +79,8 @@ def checked_vocabulary(backend: tokenizers.Tokenizer, origin: str) -> dict[str, 
             f"{origin} has a token with the id {largest:,}; expected ids below {MAX_IDS:,}. Export "
             f"the tokenizer again."
         )
+    if len(set(vocab.values())) == len(vocab):
+        return vocab
     tokens: dict[int, str] = {}
     for token, number in sorted(vocab.items()):
         if number in tokens:

@@ -91,9 +91,8 @@ def choose_encoder(tokenizer: Tokenizer, wanted: EncoderChoice = "auto") -> Chos
     reference = ReferenceEncoder(tokenizer)
     if wanted == "reference":
         return ChosenEncoder(reference, reference, "--encoder reference asks for it")
-    content = json.loads(tokenizer.json)
-    reason = why_not_fast(content, parse_special_tokens=parse)
-    encoder = named_encoder(tokenizer, _name(content, reason, parse=parse))
+    reason = why_not_fast(tokenizer.content, parse_special_tokens=parse)
+    encoder = named_encoder(reference, _name(tokenizer.content, reason, parse=parse))
     chosen = ChosenEncoder(encoder, reference, reason)
     chosen = chosen.tried_on(*_flat(json.loads(PROBE.read_bytes())))
     if wanted == "fast" and chosen.reason:
@@ -111,12 +110,15 @@ def _name(content: dict[str, object], reason: str, *, parse: bool) -> str:
     return RememberingEncoder.name if remembers else ReferenceEncoder.name
 
 
-def named_encoder(tokenizer: Tokenizer, name: str) -> Encoder:
-    """Return the encoder that `choose_encoder` has chosen for a tokenizer, by its name."""
-    reference = ReferenceEncoder(tokenizer)
+def named_encoder(reference: ReferenceEncoder, name: str) -> Encoder:
+    """Return the encoder that `choose_encoder` has chosen, by its name.
+
+    Args:
+        reference: the library's encoder, which encodes what the other one leaves out.
+        name: of the encoder.
+    """
     if name == FastEncoder.name:
-        content = json.loads(tokenizer.json)
-        return FastEncoder(reference, content, parse_special_tokens=tokenizer.parse_special_tokens)
+        return FastEncoder(reference)
     return RememberingEncoder(reference) if name == RememberingEncoder.name else reference
 
 

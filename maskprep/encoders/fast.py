@@ -83,18 +83,15 @@ class FastEncoder:
 
     name = "fast"
 
-    def __init__(
-        self, reference: ReferenceEncoder, content: Mapping[str, Any], *, parse_special_tokens: bool
-    ) -> None:
+    def __init__(self, reference: ReferenceEncoder) -> None:
         """Make the tables of a tokenizer that `why_not_fast` has nothing against."""
-        self.tokenizer = reference.tokenizer
+        self.tokenizer = tokenizer = reference.tokenizer
         self._reference = reference
-        self._model: FastModel = (
-            WordPieceModel(self.tokenizer, content)
-            if content["model"]["type"] == "WordPiece"
-            else ByteLevelModel(self.tokenizer, content)
+        is_wordpiece = tokenizer.content["model"]["type"] == "WordPiece"
+        self._model: FastModel = (WordPieceModel if is_wordpiece else ByteLevelModel)(tokenizer)
+        matched = matched_tokens(
+            tokenizer.content, parse_special_tokens=tokenizer.parse_special_tokens
         )
-        matched = matched_tokens(content, parse_special_tokens=parse_special_tokens)
         self._strings = [token.encode() for token in matched if token]
         self._cache = np.zeros((CACHE_LINES, LINE), np.uint64)
         # Kept from portion to portion: memory that is new costs more than what is written to it.

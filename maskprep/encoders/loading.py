@@ -75,6 +75,12 @@ class Tokenizer:
         return Tokenizer, fields
 
     @cached_property
+    def content(self) -> dict[str, Any]:
+        """The fields of `json`; not to be changed."""
+        fields: dict[str, Any] = json.loads(self.json)
+        return fields
+
+    @cached_property
     def backend(self) -> tokenizers.Tokenizer:
         """The library's tokenizer, ready to encode text."""
         return self.new_backend()

@@ -185,7 +185,7 @@ def _characters(encodings: list[tokenizers.Encoding], total: int) -> NDArray[np.
 
 def _marked_ids(tokenizer: Tokenizer) -> NDArray[np.bool_] | None:
     """Return bool [ids], true where a token begins with the mark of a SentencePiece tokenizer."""
-    fields = json.loads(tokenizer.json)
+    fields = tokenizer.content
     settings = json.dumps([fields["normalizer"], fields["pre_tokenizer"]], ensure_ascii=False)
     if "Metaspace" not in settings and _MARK not in settings:
         return None

@@ -19,6 +19,23 @@ _SHIFT = np.uint64(32)
 _ACCEPT_SLOT = np.uint64(0x80000000)
 
 
+@kernel("void(const_boolean[::1], const_int32[::1], boolean[::1])")
+def look_up(
+    of_ids: NDArray[np.bool_], input_ids: NDArray[np.int32], of_tokens: NDArray[np.bool_]
+) -> None:
+    """Say of each token what is said of its id.
+
+    `numpy.take` does the same, and copies the ids as int64 first.
+
+    Args:
+        of_ids: bool [vocabulary].
+        input_ids: int32 [tokens], each below the size of the vocabulary.
+        of_tokens: bool [tokens], written in place.
+    """
+    for t in range(input_ids.size):
+        of_tokens[t] = of_ids[np.uint32(input_ids[t])]
+
+
 @device
 def longest_row(offsets):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return how many tokens the longest row has, at least 1."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskprep.config import MaskingConfig
 from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
-from maskprep.kernels.masking import FIRST, replace_tokens
+from maskprep.kernels.masking import FIRST, look_up, replace_tokens
 from maskprep.kernels.replacement import replace_again
 from maskprep.list_columns import arrow_array, flat_values, numpy_array
 from maskprep.schema import kind_of_examples, masked_schema
@@ -175,8 +175,9 @@ def _token_rows(
 ) -> TokenRows:
     """Return what choosing has to know of a batch."""
     input_ids, offsets = flat_values(batch.column("input_ids"))
-    maskable = np.take(vocabulary.maskable, input_ids)
-    word_starts, marks = np.ones(input_ids.size, np.bool_), None
+    maskable = np.empty(input_ids.size, np.bool_)
+    look_up(vocabulary.maskable, input_ids, maskable)
+    marks = None
     if config.unit != "token" or vocabulary.listed is not None:
         word_starts, _ = flat_values(batch.column("word_starts"))
     if vocabulary.listed is not None:
@@ -249,6 +250,21 @@ def _lay_out(
         [made[name] if name in made else batch.column(name) for name in schema.names],
         schema=schema,
     )
+
+
+def columns_read(config: MaskingConfig, examples: pa.Schema) -> tuple[str, ...]:
+    """Return the names of the columns that masking reads of examples, in their order.
+
+    Args:
+        config: asks for whole words or not, and for columns to carry along.
+        examples: columns that there are.
+    """
+    kind = kind_of_examples(examples.names)
+    wanted = {*masked_schema(config.columns, config.keep, kind).names}
+    wanted |= {"input_ids", "token_type_ids"}
+    if config.reads_words:
+        wanted.add("word_starts")
+    return tuple(name for name in examples.names if name in wanted)
 
 
 def check_kept_columns(config: MaskingConfig, available: pa.Schema) -> None:

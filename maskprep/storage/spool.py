@@ -118,8 +118,8 @@ def _check_lists(batch: pa.RecordBatch) -> None:
 def _spooled_tokens(batch: pa.RecordBatch) -> NDArray[np.uint32]:
     input_ids, _ = flat_values(batch.column("input_ids"))
     word_starts, _ = flat_values(batch.column("word_starts"))
-    tokens = input_ids.astype(np.uint32)
-    tokens[word_starts] |= WORD_START
+    tokens: NDArray[np.uint32] = word_starts * WORD_START
+    tokens |= input_ids.view(np.uint32)
     return tokens
 
 

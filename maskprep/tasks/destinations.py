@@ -79,9 +79,14 @@ class RunFiles:
     stem: str
     order: Order
     rows: int
+    columns: tuple[str, ...] | None = None
+    """Names of those to write; None: all."""
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
         """Write all rows; return the runs."""
+        if self.columns is not None:
+            names = list(self.columns)
+            batches = (batch.select(names) for batch in batches)
         runs = write_runs(batches, Path(self.folder), self.stem, self.order, self.rows)
         return {"runs": [asdict(run) for run in runs]}
 

@@ -37,7 +37,7 @@ class Examples:
     Attributes:
         rows: how many.
         max_seq_length: of the rows.
-        columns: their names.
+        columns: names of those that are read.
         shards: path and number of rows of each, or
         runs: as `write_runs` wrote them,
         order: in this order.
@@ -111,44 +111,57 @@ def first_order(record: Record, shards: ShardConfig, seed: int) -> Order:
     return Order(Shuffle(seed, 0) if shards.shuffle else None, bins)
 
 
-def open_examples(run: Run, rows: StageInput, limit: int | None, order: Order) -> Examples:
+def open_examples(
+    run: Run, rows: StageInput, limit: int | None, order: Order, columns: tuple[str, ...]
+) -> Examples:
     """Return examples that can be read again, for the first of the orders that are written.
 
     Those of a stream are copied. Those of shards stay where they are, unless there are bins.
+
+    Args:
+        run: engine, progress, folders.
+        rows: shards or a stream of examples.
+        limit: only so many, from the first on.
+        order: to be written first.
+        columns: that are read.
     """
     if rows.stream is not None:
-        return _examples_of_stream(run, rows, limit, order)
-    examples = examples_of(rows, limit)
+        return _examples_of_stream(run, rows, limit, order, columns)
+    examples = examples_of(rows, limit, columns)
     return examples if order.bins is None else examples.in_order(run, order, "bin")
 
 
-def examples_of(rows: StageInput, limit: int | None) -> Examples:
+def examples_of(rows: StageInput, limit: int | None, columns: tuple[str, ...]) -> Examples:
     """Return the examples of shards, where they lie."""
     total = rows.rows if limit is None else min(limit, rows.rows)
-    names = tuple(rows.schema.names)
-    return Examples(total, _max_seq_length(rows), names, shards=tuple(rows.shards))
+    return Examples(total, _max_seq_length(rows), columns, shards=tuple(rows.shards))
 
 
-def _examples_of_stream(run: Run, rows: StageInput, limit: int | None, order: Order) -> Examples:
+def _examples_of_stream(
+    run: Run, rows: StageInput, limit: int | None, order: Order, columns: tuple[str, ...]
+) -> Examples:
     """Copy the examples of a stream into runs, in this process, which alone holds the pipe."""
     assert rows.stream is not None
     length = _max_seq_length(rows)
-    names = tuple(rows.schema.names)
     batches = first_rows(rows.stream.batches(), limit)
     run.progress.begin("spool", None, "rows")
     runs = write_runs(
-        _told(run, batches, names),
+        _told(run, batches, columns),
         run.scratch / "examples",
         "stream",
         order,
         max(1, RUN_TOKENS // length),
     )
     run.progress.end()
-    return Examples(sum(r.rows for r in runs), length, names, runs=tuple(runs), order=order)
+    return Examples(sum(r.rows for r in runs), length, columns, runs=tuple(runs), order=order)
 
 
 def source_batches(
-    run: Run, rows: StageInput, limit: int | None, maskings: Sequence[Masking]
+    run: Run,
+    rows: StageInput,
+    limit: int | None,
+    columns: tuple[str, ...],
+    maskings: Sequence[Masking],
 ) -> Iterator[tuple[Masking, Iterator[pa.RecordBatch]]]:
     """Read examples once for each epoch, in input order.
 
@@ -157,7 +170,7 @@ def source_batches(
     if rows.stream is not None and len(maskings) == 1:
         yield maskings[0], first_rows(rows.stream.batches(), limit)
         return
-    examples = open_examples(run, rows, limit, INPUT_ORDER)
+    examples = open_examples(run, rows, limit, INPUT_ORDER, columns)
     for masking in maskings:
         portions = examples.portions(run, edges_every(max(examples.rows, 1), examples.rows))
         yield masking, (batch for rows in portions for batch in rows.read(examples.columns))

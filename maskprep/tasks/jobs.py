@@ -16,7 +16,7 @@ from maskprep.config import MaskingConfig, ShardConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
 from maskprep.schema import documents_schema, kind_of_examples, masked_schema, with_metadata
-from maskprep.stages.masking import MaskingCounts, MaskingVocabulary
+from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, columns_read
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import shard_name
@@ -141,7 +141,8 @@ class ExamplesJob:
 
     def _runs(self, run: Run, order: Order, counts: Record) -> Iterator[list[RowRun]]:
         spools = spool_input(run, self.source, self.limit, self.maker.max_sentence)
-        return self.maker.phase(spools, order).run(run, counts)
+        columns = tuple(self.maker.schema.names)
+        return self.maker.phase(spools, order, columns).run(run, counts)
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Write the examples in global order."""
@@ -198,7 +199,8 @@ class MaskingJob:
         with machine_errors(folder.tokenizer):
             write_tokenizer_copy(self.source.tokenizer, folder.tokenizer)
         order = first_order(self.record, self.shards, self.config.seed)
-        examples = open_examples(run, self.source, self.limit, order)
+        columns = columns_read(self.config, self.source.schema)
+        examples = open_examples(run, self.source, self.limit, order, columns)
         writer = EpochWriter(
             folder.staged, self._schema(), self.shards, self.config.seed, self.only
         )
@@ -209,12 +211,13 @@ class MaskingJob:
     def stream(self, run: Run, sink: BinaryIO) -> Record:
         """Write every epoch in input order."""
         require_countable(self.config, self.source)
-        examples = None if self.source.stream else examples_of(self.source, self.limit)
+        columns = columns_read(self.config, self.source.schema)
+        examples = None if self.source.stream else examples_of(self.source, self.limit, columns)
         vocabulary = counted_vocabulary(run, self.source.tokenizer, self.config, examples)
         writer = stream_writer(sink, self._schema(), self.source.tokenizer)
         counts = MaskingCounts()
         epochs = self._maskings(vocabulary)
-        for masking, batches in source_batches(run, self.source, self.limit, epochs):
+        for masking, batches in source_batches(run, self.source, self.limit, columns, epochs):
             for batch in mask_batches(batches, masking, counts):
                 writer.write(batch)
         results = {**masking_results(asdict(counts)), **self.source.provenance()}
@@ -283,8 +286,9 @@ class PreparationJob:
     ) -> tuple[Examples, Record]:
         counts: Record = {}
         order = first_order(self.record, self.shards, self.masking.seed)
-        made = maker.phase(spools, order).run(run, counts)
+        columns = columns_read(self.masking, maker.schema)
+        made = maker.phase(spools, order, columns).run(run, counts)
         runs = tuple(one for few in made for one in few)
-        names, length = tuple(maker.schema.names), self.examples.max_seq_length
-        examples = Examples(maker.rows(counts), length, names, runs=runs, order=order)
+        length = self.examples.max_seq_length
+        examples = Examples(maker.rows(counts), length, columns, runs=runs, order=order)
         return examples, history_entry(maker.stage, maker.results(counts))

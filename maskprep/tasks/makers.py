@@ -67,13 +67,21 @@ class ExampleMaker:
         """Columns of the examples."""
         return examples_schema(kind_made(self.config))
 
-    def phase(self, spools: Sequence[Spool], order: Order) -> ExamplesPhase:
-        """Return the tasks, for documents that are spooled."""
+    def phase(
+        self, spools: Sequence[Spool], order: Order, columns: tuple[str, ...]
+    ) -> ExamplesPhase:
+        """Return the tasks, for documents that are spooled.
+
+        Args:
+            spools: all documents.
+            order: of the runs.
+            columns: of the examples that somebody reads.
+        """
         config = self.config
         if isinstance(config, PairingConfig):
-            return PairingPhase(spools, config, pair_layout(self.tokenizer), order)
+            return PairingPhase(spools, config, pair_layout(self.tokenizer), order, columns)
         layout = sequence_layout(self.tokenizer, config)
-        return PackingPhase(spools, config, layout, self.has_sentences, order)
+        return PackingPhase(spools, config, layout, self.has_sentences, order, columns)
 
     def rows(self, counts: Record) -> int:
         """Return how many examples were made."""

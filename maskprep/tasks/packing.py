@@ -91,6 +91,7 @@ class PackingPhase:
     layout: SequenceLayout
     has_sentences: bool
     order: Order
+    columns: tuple[str, ...]
 
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
         """Pack the documents of every section; yield the runs in the corpus's order.
@@ -104,6 +105,7 @@ class PackingPhase:
         run_rows = max(1, RUN_TOKENS // length)
         size = max(SECTION_TOKENS, SECTION_ROWS * length)
         total = sum(spool.tokens for spool in self.spools)
+        folder = str(run.scratch / "rows")
         tasks = (
             PackingTask(
                 index,
@@ -112,7 +114,7 @@ class PackingPhase:
                 self.layout,
                 self.config,
                 self.has_sentences,
-                RunFiles(str(run.scratch / "rows"), f"{number:05d}", self.order, run_rows),
+                RunFiles(folder, f"{number:05d}", self.order, run_rows, self.columns),
             )
             for number, start in enumerate(range(0, total, size))
         )

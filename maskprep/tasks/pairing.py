@@ -201,6 +201,7 @@ class PairingPhase:
     config: PairingConfig
     layout: PairLayout
     order: Order
+    columns: tuple[str, ...]
 
     def run(self, run: Run, counts: dict[str, int]) -> Iterator[list[RowRun]]:
         """Pair the documents of every spool; yield the runs in the corpus's order.
@@ -221,7 +222,9 @@ class PairingPhase:
                 duplicate,
                 self.layout,
                 self.config,
-                RunFiles(folder, f"{duplicate:05d}-{place:05d}", self.order, run_rows),
+                RunFiles(
+                    folder, f"{duplicate:05d}-{place:05d}", self.order, run_rows, self.columns
+                ),
             )
             for duplicate in range(self.config.duplicates)
             for place in range(len(self.spools))

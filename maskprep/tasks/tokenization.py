@@ -8,6 +8,7 @@ from typing import Any
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
+from maskprep.encoders.reference import ReferenceEncoder
 from maskprep.errors import ConfigError
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences
@@ -139,7 +140,7 @@ def _encoder_for(task: TokenizationTask) -> Encoder:
     if key not in _ready:
         _ready.clear()
         tokenizer = load_tokenizer(task.tokenizer_folder, parse_special_tokens=parse)
-        _ready[key] = named_encoder(tokenizer, task.encoder)
+        _ready[key] = named_encoder(ReferenceEncoder(tokenizer), task.encoder)
     return _ready[key]
 
 

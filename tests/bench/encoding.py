@@ -53,7 +53,7 @@ def main() -> None:
     for _ in range(options.runs):
         library = _speed(_ids_only(reference), part)
         speeds.setdefault("tokenizers encode_batch_fast", []).append(library)
-        encoder = named_encoder(tokenizer, chosen.name)
+        encoder = named_encoder(chosen.reference, chosen.name)
         ours = _batched_speed(encoder, list(_batches(lines)))
         speeds.setdefault(f"maskprep, {chosen.name}", []).append(ours)
         ratios.setdefault(f"maskprep, {chosen.name}", []).append(ours / library)

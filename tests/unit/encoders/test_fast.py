@@ -128,7 +128,8 @@ BUILT = {
 def both(built, *, parse=False):
     tokenizer = tokenizer_from_json(built.to_str(), {}, "built", parse_special_tokens=parse)
     assert why_not_fast(json.loads(tokenizer.json), parse_special_tokens=parse) == ""
-    return named_encoder(tokenizer, FastEncoder.name), ReferenceEncoder(tokenizer)
+    reference = ReferenceEncoder(tokenizer)
+    return named_encoder(reference, FastEncoder.name), reference
 
 
 @pytest.mark.parametrize("name", BUILT)
@@ -221,7 +222,9 @@ def sample(lines, num_bytes):
 def published(shared_data):
     def load(name):
         tokenizer = load_tokenizer(str(shared_data / "tokenizers" / name))
-        return named_encoder(tokenizer, FastEncoder.name), ReferenceEncoder(tokenizer)
+        return named_encoder(ReferenceEncoder(tokenizer), FastEncoder.name), ReferenceEncoder(
+            tokenizer
+        )
 
     return load
 

@@ -94,7 +94,7 @@ def assert_equal(ours, reference, lines):
 def test_any_lines_are_encoded_as_by_the_library(name):
     tokenizer = loaded(REMEMBERED[name])
     assert may_remember(json.loads(tokenizer.json), parse_special_tokens=False)
-    ours = named_encoder(tokenizer, RememberingEncoder.name)
+    ours = named_encoder(ReferenceEncoder(tokenizer), RememberingEncoder.name)
     reference = ReferenceEncoder(tokenizer)
 
     @settings(max_examples=60)
@@ -122,7 +122,9 @@ def test_tokens_that_are_looked_for_in_text_are_not_cut():
 
 
 def test_no_chunk_is_encoded_twice(monkeypatch):
-    ours = named_encoder(loaded(REMEMBERED["always, ours"]), RememberingEncoder.name)
+    ours = named_encoder(
+        ReferenceEncoder(loaded(REMEMBERED["always, ours"])), RememberingEncoder.name
+    )
     ours.encode_lines(*flat(["ab a b", "a c ab"]))
     monkeypatch.setattr(ReferenceEncoder, "encode_lines", None)  # Not to be called again.
     assert ours.encode_lines(*flat(["c ab a b a"])).ids.size >= 5
@@ -132,6 +134,6 @@ def test_a_full_memory_is_forgotten_and_long_lines_are_not_kept(monkeypatch):
     monkeypatch.setattr(remembering, "MAX_CHUNKS", 10)
     monkeypatch.setattr(remembering, "PORTION_BYTES", 50)
     tokenizer = loaded(REMEMBERED["first, none"])
-    ours = named_encoder(tokenizer, RememberingEncoder.name)
+    ours = named_encoder(ReferenceEncoder(tokenizer), RememberingEncoder.name)
     lines = [f"the file number {n} has {n * n} bytes" for n in range(40)]
     assert_equal(ours, ReferenceEncoder(tokenizer), [*lines, "a long line " * 20, *lines])

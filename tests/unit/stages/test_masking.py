@@ -6,11 +6,12 @@ import pytest
 
 from maskprep.config import MaskingConfig
 from maskprep.errors import ConfigError, ShardError
-from maskprep.schema import EXAMPLES, masked_schema
+from maskprep.schema import EXAMPLES, examples_schema, masked_schema
 from maskprep.stages.masking import (
     MaskingCounts,
     MaskingVocabulary,
     check_kept_columns,
+    columns_read,
     mask_examples,
 )
 
@@ -72,3 +73,29 @@ def test_only_a_column_that_masking_does_not_make_can_be_kept():
     check_kept_columns(MaskingConfig(keep=("word_starts",)), EXAMPLES)
     with pytest.raises(ConfigError, match="--keep names the column 'input_ids'; expected one of"):
         check_kept_columns(MaskingConfig(keep=("input_ids",)), EXAMPLES)
+
+
+KEPT_APART = {"sequence_lengths": [4, 5], "sentence_order_label": 1}
+
+
+@pytest.mark.parametrize("kind", ["nsp", "sop", "packed", "segments"])
+@pytest.mark.parametrize("columns", ["loss-mask", "labels", "positions", "keras"])
+@pytest.mark.parametrize(
+    "settings",
+    [{}, {"keep": ("word_starts",)}, {"unit": "word"}, {"unit": "span"}],
+    ids=["token", "kept", "word", "span"],
+)
+def test_masking_gives_the_same_without_the_columns_that_it_does_not_read(kind, columns, settings):
+    config = MaskingConfig(mlm_probability=0.4, columns=columns, **settings)
+    schema = examples_schema(kind)
+    row = ROW | KEPT_APART
+    batch = pa.record_batch(
+        [pa.array([row[name]], schema.field(name).type) for name in schema.names], schema=schema
+    )
+    read = columns_read(config, schema)
+    assert ("word_starts" in read) == bool(settings)
+    rows, of_fewer = (
+        mask_examples(some, VOCABULARY, config, 0, MaskingCounts())
+        for some in (batch, batch.select(list(read)))
+    )
+    assert of_fewer.equals(rows)
