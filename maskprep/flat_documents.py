@@ -1,9 +1,12 @@
 """Documents as flat arrays, which may be memory-mapped: what pairing and packing read."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+
+from maskprep.kernels.segments import copy_narrow_segments, copy_segments
 
 
 @dataclass(frozen=True)
@@ -11,18 +14,31 @@ class FlatDocuments:
     """A run of a corpus's documents.
 
     Attributes:
-        tokens: uint32 [tokens], id and, in the highest bit, whether a word begins.
+        ids: uint16 or uint32 [tokens].
+        word_starts: uint8 [tokens / 8], a bit for each token, lowest first: a word begins there.
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents].
         first_rank: how many sentences of the corpus lie before these.
     """
 
-    tokens: NDArray[np.uint32]
+    ids: NDArray[np.uint16] | NDArray[np.uint32]
+    word_starts: NDArray[np.uint8]
     sentence_offsets: NDArray[np.int64]
     document_offsets: NDArray[np.int64]
     document_ids: NDArray[np.int64]
     first_rank: int
+
+    def copy(
+        self,
+        segments: NDArray[np.int64],
+        destinations: NDArray[np.int64],
+        gathered: NDArray[np.uint32],
+    ) -> None:
+        """Copy runs of tokens to where they are needed, as `copy_segments` says."""
+        is_narrow = self.ids.dtype == np.uint16
+        copy: Any = copy_narrow_segments if is_narrow else copy_segments
+        copy(self.ids, self.word_starts, segments, destinations, gathered)
 
 
 @dataclass(frozen=True)

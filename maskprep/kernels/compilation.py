@@ -70,7 +70,7 @@ _SIGNATURE_NAMES = {
     **vars(numba.types),
     **{
         f"const_{name}": _ReadOnly(name)
-        for name in ("boolean", "int8", "uint8", "int32", "uint32", "int64", "uint64")
+        for name in ("boolean", "int8", "uint8", "uint16", "int32", "uint32", "int64", "uint64")
     },
 }
 

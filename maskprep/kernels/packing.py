@@ -1,7 +1,7 @@
 """Filling rows: with sentence after sentence, or with whole documents where they fit best.
 
-Tokens are spooled as in `kernels.pairing`: the id, and WORD_START where a word begins. A segment
-is a run of one document's tokens in one row.
+Tokens are spooled and gathered as in `kernels.pairing`. A segment is a run of one document's tokens
+in one row.
 """
 
 import numpy as np
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 from maskprep.kernels.counter_rng import PACK, draw
-from maskprep.kernels.pairing import WORD_START
+from maskprep.kernels.pairing import begins_word
 from maskprep.kernels.segments import lay_segment, lay_specials
 
 # Columns of a plan, int64 [segments, PLAN_COLUMNS].
@@ -51,16 +51,16 @@ def draw_row(settings, item, place):  # type: ignore[no-untyped-def]  # noqa: AN
 
 
 @device
-def _whole_words(tokens, start, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _whole_words(word_starts, start, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return how many tokens the words have that lie wholly in the next `most`."""
     for taken in range(most, 0, -1):
-        if tokens[start + taken] & WORD_START:
+        if begins_word(word_starts, start + taken):
             return taken
     return 0
 
 
 @device
-def _gather(tokens, sentence_offsets, last, settings, state, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _gather(word_starts, sentence_offsets, last, settings, state, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Go on over the sentences that the open row takes; return how many tokens they have."""
     start = state[NEXT_TOKEN]
     longest = np.int64(settings[LONGEST_WHOLE])
@@ -79,7 +79,7 @@ def _gather(tokens, sentence_offsets, last, settings, state, counts):  # type: i
             s += 1
             continue
         if is_long:
-            cut = _whole_words(tokens, start + taken, goal - taken)
+            cut = _whole_words(word_starts, start + taken, goal - taken)
             if cut == 0 and state[FILLED] == 0 and taken == 0:
                 cut = goal
                 counts[WORDS_CUT] += 1
@@ -101,11 +101,11 @@ def _close_row(state):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
 
 
 @kernel(
-    "int64(const_uint32[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
+    "int64(const_uint8[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
     " const_uint64[::1], int64[::1], int64[:, ::1], int64[::1])"
 )
 def plan_sequences(
-    tokens: NDArray[np.uint32],
+    word_starts: NDArray[np.uint8],
     sentence_offsets: NDArray[np.int64],
     document_offsets: NDArray[np.int64],
     document_ids: NDArray[np.int64],
@@ -121,7 +121,7 @@ def plan_sequences(
     border that fits.
 
     Args:
-        tokens: uint32 [tokens], with WORD_START.
+        word_starts: uint8 [tokens / 8], a bit for each token, as in `kernels.pairing`.
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents], items of the random numbers.
@@ -154,7 +154,7 @@ def plan_sequences(
             if state[FILLED] == 0:
                 place = np.uint64(start - sentence_offsets[first])
                 state[ROOM], state[TARGET], _, _ = draw_row(settings, item, place)
-            taken = _gather(tokens, sentence_offsets, last, settings, state, counts)
+            taken = _gather(word_starts, sentence_offsets, last, settings, state, counts)
             if taken > 0:
                 row = plan[num_segments]
                 row[ROW], row[DOCUMENT] = state[OPEN_ROW], document

@@ -1,6 +1,8 @@
 """Cutting documents into chunks, and chunks into segments A and B.
 
-A spooled token is a uint32: the id in the low 31 bits, and WORD_START where a word begins.
+Of spooled documents `word_starts` is uint8 [bytes] with one bit for each token, the lowest first:
+whether a word begins there. Where tokens are gathered, one is a uint32: the id in the low 31 bits,
+and WORD_START where a word begins.
 A sentence here is what pairs are made of: a sentence of the text, or a piece of a long one.
 """
 
@@ -24,13 +26,23 @@ OTHER_SENTENCES, SWAP_THRESHOLD = range(5, 7)
 
 _SEGMENTS = 2
 _SHIFT = np.uint64(32)
+_BYTE = np.uint64(3)
+_PLACE = np.uint64(7)
 SLOTS_PER_PAIR = np.uint64(256)
 
 
-@kernel("int64(const_int32[::1], const_uint32[::1], int64, int64[::1], int64[::1])")
+@device
+def begins_word(word_starts, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Tell whether a word begins at spooled token `t`: uint32, 0 or 1."""
+    place = np.uint64(t)
+    byte = np.uint32(word_starts[place >> _BYTE])
+    return (byte >> np.uint32(place & _PLACE)) & np.uint32(1)
+
+
+@kernel("int64(const_int32[::1], const_boolean[::1], int64, int64[::1], int64[::1])")
 def cut_long_sentences(
     sentence_lengths: NDArray[np.int32],
-    tokens: NDArray[np.uint32],
+    word_starts: NDArray[np.bool_],
     max_tokens: int,
     piece_lengths: NDArray[np.int64],
     counts: NDArray[np.int64],
@@ -41,7 +53,7 @@ def cut_long_sentences(
 
     Args:
         sentence_lengths: int32 [sentences], sums to the number of tokens.
-        tokens: uint32 [tokens], with WORD_START.
+        word_starts: bool [tokens].
         max_tokens: at least 1.
         piece_lengths: int64 [at least 4 * (tokens / max_tokens + sentences)], written in place.
         counts: int64 [1], sentences that were cut; added to.
@@ -61,10 +73,10 @@ def cut_long_sentences(
             # A piece much shorter than the even one ends before a long word, so that no two such
             # pieces follow each other: there are at most four pieces for every max_tokens.
             for distance in range(max_tokens):
-                if distance < even and tokens[start + even - distance] & WORD_START:
+                if distance < even and word_starts[start + even - distance]:
                     cut = even - distance
                     break
-                if even + distance <= max_tokens and tokens[start + even + distance] & WORD_START:
+                if even + distance <= max_tokens and word_starts[start + even + distance]:
                     cut = even + distance
                     break
             piece_lengths[num_pieces] = cut
@@ -78,14 +90,14 @@ def cut_long_sentences(
 
 
 @device
-def middle_word(tokens, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+def middle_word(word_starts, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the word border strictly inside that is nearest the middle, or -1."""
     middle = start + (stop - start) // 2  # The same wherever the document lies in its spool.
     for distance in range(stop - start):
-        if start < middle - distance and tokens[middle - distance] & WORD_START:
+        if start < middle - distance and begins_word(word_starts, middle - distance):
             return middle - distance
         inside = start < middle + distance < stop
-        if inside and tokens[middle + distance] & WORD_START:
+        if inside and begins_word(word_starts, middle + distance):
             return middle + distance
     return np.int64(-1)
 
@@ -109,11 +121,11 @@ def _choose_partner(settings, item, slot, own_sentences, wanted, row):  # type: 
 
 
 @kernel(
-    "int64(const_uint32[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
+    "int64(const_uint8[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
     " const_uint64[::1], int64[::1], int64[:, ::1], int64[::1])"
 )
 def plan_pairs(
-    tokens: NDArray[np.uint32],
+    word_starts: NDArray[np.uint8],
     sentence_offsets: NDArray[np.int64],
     document_offsets: NDArray[np.int64],
     document_ids: NDArray[np.int64],
@@ -130,7 +142,7 @@ def plan_pairs(
     split at the word border nearest its middle.
 
     Args:
-        tokens: uint32 [tokens], with WORD_START.
+        word_starts: uint8 [tokens / 8], a bit for each token.
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents], items of the random numbers.
@@ -169,7 +181,7 @@ def plan_pairs(
             if j - i >= _SEGMENTS:
                 a_stop = sentence_offsets[i + 1 + np.int64((w2 * np.uint64(j - i - 1)) >> _SHIFT)]
             else:
-                a_stop = middle_word(tokens, start, stop)
+                a_stop = middle_word(word_starts, start, stop)
             if a_stop < 0:
                 counts[1] += stop - start
                 break

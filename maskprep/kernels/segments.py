@@ -1,6 +1,6 @@
 """Pairs of segments as rows: copied together, trimmed to the budget, laid out with special tokens.
 
-Tokens are spooled as in `kernels.pairing`: the id, and WORD_START where a word begins.
+Gathered tokens are as in `kernels.pairing`: the id, and WORD_START where a word begins.
 """
 
 import numpy as np
@@ -8,8 +8,17 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 from maskprep.kernels.counter_rng import PAIR, draw
-from maskprep.kernels.pairing import BUDGET, DUPLICATE, SEED, SLOTS_PER_PAIR, TOKEN_ID, WORD_START
+from maskprep.kernels.pairing import (
+    BUDGET,
+    DUPLICATE,
+    SEED,
+    SLOTS_PER_PAIR,
+    TOKEN_ID,
+    WORD_START,
+    begins_word,
+)
 
+_WORD_START_BIT = np.uint32(31)
 _TRIM_A_SLOT = np.uint64(2)
 _TRIM_B_SLOT = np.uint64(129)
 
@@ -162,9 +171,19 @@ def lay_out_pairs(
         token_type_ids[t:stop] = types[4]
 
 
-@kernel("void(const_uint32[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
+@device
+def _copy(ids, word_starts, segments, destinations, gathered):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for r in range(destinations.size):
+        source, target = np.uint64(segments[r, 0]), np.uint64(destinations[r])
+        for t in range(np.uint64(segments[r, 1] - segments[r, 0])):
+            begins = begins_word(word_starts, source + t) << _WORD_START_BIT
+            gathered[target + t] = np.uint32(ids[source + t]) | begins
+
+
+@kernel("void(const_uint32[::1], const_uint8[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
 def copy_segments(
-    tokens: NDArray[np.uint32],
+    ids: NDArray[np.uint32],
+    word_starts: NDArray[np.uint8],
     segments: NDArray[np.int64],
     destinations: NDArray[np.int64],
     gathered: NDArray[np.uint32],
@@ -172,13 +191,22 @@ def copy_segments(
     """Copy runs of tokens from where they are spooled to where they are needed.
 
     Args:
-        tokens: uint32 [spooled tokens].
+        ids: uint32 [spooled tokens].
+        word_starts: uint8 [spooled tokens / 8], a bit for each token, as in `kernels.pairing`.
         segments: int64 [runs, 2], first token and one past the last.
         destinations: int64 [runs], where in `gathered` each run begins.
-        gathered: uint32 [gathered tokens], written in place.
+        gathered: uint32 [gathered tokens], with WORD_START; written in place.
     """
-    for r in range(destinations.size):
-        # Unsigned places are copied many at once (`row_gather`).
-        source, target = np.uint64(segments[r, 0]), np.uint64(destinations[r])
-        for t in range(np.uint64(segments[r, 1] - segments[r, 0])):
-            gathered[target + t] = tokens[source + t]
+    _copy(ids, word_starts, segments, destinations, gathered)
+
+
+@kernel("void(const_uint16[::1], const_uint8[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
+def copy_narrow_segments(
+    ids: NDArray[np.uint16],
+    word_starts: NDArray[np.uint8],
+    segments: NDArray[np.int64],
+    destinations: NDArray[np.int64],
+    gathered: NDArray[np.uint32],
+) -> None:
+    """Do what `copy_segments` does, for ids uint16 [spooled tokens]."""
+    _copy(ids, word_starts, segments, destinations, gathered)

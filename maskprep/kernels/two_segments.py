@@ -34,11 +34,11 @@ def _sentence_border(sentence_offsets, start, stop, coin):  # type: ignore[no-un
 
 
 @kernel(
-    "void(const_uint32[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
+    "void(const_uint8[::1], const_int64[::1], const_int64[::1], const_int64[::1],"
     " const_uint64[::1], int64[:, ::1], int64[::1])"
 )
 def divide_rows(
-    tokens: NDArray[np.uint32],
+    word_starts: NDArray[np.uint8],
     sentence_offsets: NDArray[np.int64],
     document_offsets: NDArray[np.int64],
     document_ids: NDArray[np.int64],
@@ -52,7 +52,7 @@ def divide_rows(
     border nearest its middle. A row of one word stays one segment.
 
     Args:
-        tokens: uint32 [tokens], with WORD_START.
+        word_starts: uint8 [tokens / 8], a bit for each token, as in `kernels.pairing`.
         sentence_offsets: int64 [sentences + 1], in tokens.
         document_offsets: int64 [documents + 1], in sentences.
         document_ids: int64 [documents], items of the random numbers.
@@ -75,7 +75,7 @@ def divide_rows(
             continue
         border = _sentence_border(sentence_offsets, start, stop, coin)
         if border < 0:
-            border = middle_word(tokens, start, stop)
+            border = middle_word(word_starts, start, stop)
             counts[SENTENCES_DIVIDED if border >= 0 else ROWS_UNDIVIDED] += 1
         if border >= 0:
             row[B_START] = border

@@ -177,7 +177,7 @@ def _plan_segments(
         state[kernels.NEXT_TOKEN] = documents.sentence_offsets[state[kernels.NEXT_SENTENCE]]
         while state[kernels.NEXT_DOCUMENT] < part.stop:
             number = kernels.plan_sequences(
-                documents.tokens,
+                documents.word_starts,
                 documents.sentence_offsets,
                 documents.document_offsets,
                 documents.document_ids,
@@ -188,7 +188,7 @@ def _plan_segments(
             )
             if settings[kernels.DIVIDED_THRESHOLD]:
                 two_segments.divide_rows(
-                    documents.tokens,
+                    documents.word_starts,
                     documents.sentence_offsets,
                     documents.document_offsets,
                     documents.document_ids,

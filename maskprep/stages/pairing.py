@@ -121,7 +121,7 @@ def pair_sentences(
         settings[kernels.RANDOM_THRESHOLD] = 0  # One document holds every sentence.
     while cursor[0] < documents.document_ids.size:
         num_pairs = kernels.plan_pairs(
-            documents.tokens,
+            documents.word_starts,
             documents.sentence_offsets,
             documents.document_offsets,
             documents.document_ids,
@@ -167,7 +167,7 @@ def _assemble_pairs(
     a_segments = np.ascontiguousarray(plan[:, kernels.A_START : kernels.A_STOP + 1])
     a_offsets = _offsets(a_segments[:, 1] - a_segments[:, 0])
     a_tokens = np.empty(a_offsets[-1], np.uint32)
-    segment_kernels.copy_segments(documents.tokens, a_segments, a_offsets[:-1].copy(), a_tokens)
+    documents.copy(a_segments, a_offsets[:-1].copy(), a_tokens)
     b_tokens, b_offsets, b_documents = _gather_b(plan, documents, negatives)
     document_ids = documents.document_ids[plan[:, kernels.DOCUMENT]]
     segments = np.empty((len(plan), 4), np.int64)
@@ -226,9 +226,7 @@ def _gather_b(
     segments[is_random] = partners.segments
     offsets = _offsets(segments[:, 1] - segments[:, 0])
     tokens = np.empty(offsets[-1], np.uint32)
-    segment_kernels.copy_segments(
-        documents.tokens, segments[~is_random], offsets[:-1][~is_random], tokens
-    )
+    documents.copy(segments[~is_random], offsets[:-1][~is_random], tokens)
     negatives.copy(partners, offsets[:-1][is_random], tokens)
     document_ids = np.zeros(len(plan), np.int64)
     document_ids[is_random] = partners.document_ids

@@ -22,6 +22,7 @@ from maskprep.kernels.counter_rng import shuffle_keys
 from maskprep.length_bins import LengthBins
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.storage.atomic import machine_errors
+from maskprep.storage.narrow_ids import alike, narrowed, widened
 from maskprep.storage.row_order import gather_rows
 from maskprep.storage.shards import grouped
 
@@ -102,7 +103,7 @@ def _write_sorted(pieces: Sequence[pa.RecordBatch], order: Order, path: Path) ->
         ]
     if order.bins is not None:
         sorted_by.append(np.concatenate([_bins_of(piece, order.bins) for piece in pieces]))
-    run = _write_file([gather_rows(pieces, np.lexsort(sorted_by))], path)
+    run = _write_file([gather_rows(narrowed(pieces), np.lexsort(sorted_by))], path)
     return [run] if order.bins is None else _slices(run, np.sort(sorted_by[-1]))
 
 
@@ -208,11 +209,11 @@ def read_stretch(
 def read_run(run: Run) -> Iterator[pa.RecordBatch]:
     """Read the rows of one run, as they were written."""
     if run.bin is not None:
-        yield _open_run(run)
+        yield widened(_open_run(run))
         return
     file = pa.ipc.open_file(pa.memory_map(run.path))
     for number in range(file.num_record_batches):
-        yield file.get_batch(number)
+        yield widened(file.get_batch(number))
 
 
 def _in_order(runs: Sequence[Run], batch_rows: int) -> Iterator[pa.RecordBatch]:
@@ -243,7 +244,7 @@ def _by_key(runs: Sequence[Run], stretch: Stretch, batch_rows: int) -> Iterator[
             kind="stable",
         )
         pieces = [batches[number].slice(start, stop - start) for number, start, stop in spans]
-        yield gather_rows(pieces, order).drop_columns([_KEY])
+        yield widened(gather_rows(alike(pieces), order).drop_columns([_KEY]))
 
 
 def _position(keys: NDArray[np.uint64], bucket: int) -> int:

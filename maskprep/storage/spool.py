@@ -1,13 +1,13 @@
 """Documents as flat files on disk: what pairing and packing read by position, memory-mapped.
 
-A spool is a folder of four raw files. The spools of a corpus, in order, number all its sentences;
-a random segment is found by that number.
+A spool is a folder of five raw files; an id takes 16 bits where the vocabulary is small enough. The
+spools of a corpus, in order, number all its sentences; a random segment is found by that number.
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import pyarrow as pa
@@ -15,62 +15,61 @@ from numpy.typing import NDArray
 
 from maskprep.errors import ShardError
 from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
-from maskprep.kernels.pairing import (
-    WORD_START,
-    cut_long_sentences,
-    measure_partners,
-)
-from maskprep.kernels.segments import copy_segments
+from maskprep.kernels.pairing import cut_long_sentences, measure_partners
 from maskprep.list_columns import flat_values, numpy_array
 from maskprep.storage.atomic import machine_errors
 
-_FILES: dict[str, np.dtype[Any]] = {
-    "tokens": np.dtype("<u4"),
-    "sentence_offsets": np.dtype("<i8"),
-    "document_offsets": np.dtype("<i8"),
-    "document_ids": np.dtype("<i8"),
-}
+_MOST_NARROW_IDS = 2**16
+_FILES = ("ids", "word_starts", "sentence_offsets", "document_offsets", "document_ids")
 
 
 @dataclass(frozen=True)
 class Spool:
-    """A folder of flat files, and how much it holds."""
+    """A folder of flat files, and how much it holds; `id_bytes`: of an id, 2 or 4."""
 
     folder: str
+    id_bytes: int
     documents: int
     sentences: int
     tokens: int
     sentences_cut: int
 
 
-def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int) -> Spool:
+def write_spool(
+    batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int, num_ids: int
+) -> Spool:
     """Write documents as flat files; sentences longer than `max_tokens` are cut into pieces.
 
     Args:
         batches: rows of DOCUMENTS; the first begins a document.
         folder: made anew; whatever it held is overwritten.
         max_tokens: longest sentence, in tokens.
+        num_ids: of the tokenizer; ids are below it.
 
     Raises:
-        ShardError: the first row goes on with a document of another shard, or a row's lists
-            disagree.
+        ShardError: the first row goes on with a document of another shard, a row's lists disagree,
+            or there is an id that the tokenizer does not have.
         MachineError: the disk is full or refuses.
     """
     num_tokens = num_sentences = 0
     document_starts: list[int] = []
     document_ids: list[NDArray[np.int64]] = []
     cut = np.zeros(1, np.int64)
+    id_type = np.dtype("<u2" if num_ids <= _MOST_NARROW_IDS else "<u4")
     with machine_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with (
-            (folder / "tokens").open("wb") as tokens_file,
+            (folder / "ids").open("wb") as ids_file,
+            (folder / "word_starts").open("wb") as words_file,
             (folder / "sentence_offsets").open("wb") as sentences_file,
         ):
+            word_bits = _Bits(words_file)
             sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
                 _check_lists(batch)
-                tokens = _spooled_tokens(batch)
-                lengths, row_sentences = _piece_lengths(batch, tokens, max_tokens, cut)
+                ids = _checked_ids(batch, num_ids)
+                word_starts, _ = flat_values(batch.column("word_starts"))
+                lengths, row_sentences = _piece_lengths(batch, word_starts, max_tokens, cut)
                 begins = numpy_array(batch.column("document_part")) == 0
                 if not document_starts and begins.size and not begins[0]:
                     raise ShardError(
@@ -79,15 +78,43 @@ def write_spool(batches: Iterable[pa.RecordBatch], folder: Path, max_tokens: int
                     )
                 document_starts.extend((num_sentences + row_sentences[:-1][begins]).tolist())
                 document_ids.append(numpy_array(batch.column("document_id"))[begins])
-                tokens_file.write(tokens.data)
+                ids_file.write(ids.astype(id_type, copy=False).data)
+                word_bits.write(word_starts)
                 sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8").data)
-                num_tokens += tokens.size
+                num_tokens += ids.size
                 num_sentences += lengths.size
+            word_bits.end()
         offsets = np.array([*document_starts, num_sentences], "<i8")
         (folder / "document_offsets").write_bytes(offsets.data)
-        ids = np.concatenate(document_ids) if document_ids else np.zeros(0, np.int64)
-        (folder / "document_ids").write_bytes(ids.astype("<i8").data)
-    return Spool(str(folder), len(document_starts), num_sentences, num_tokens, int(cut[0]))
+        all_ids = np.concatenate(document_ids) if document_ids else np.zeros(0, np.int64)
+        (folder / "document_ids").write_bytes(all_ids.astype("<i8").data)
+    return Spool(
+        str(folder),
+        id_type.itemsize,
+        len(document_starts),
+        num_sentences,
+        num_tokens,
+        int(cut[0]),
+    )
+
+
+class _Bits:
+    """Writes bools as bits, the lowest of a byte first, whatever portions they come in."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+        self._rest = np.zeros(0, np.bool_)
+
+    def write(self, values: NDArray[np.bool_]) -> None:
+        """Write all whole bytes that there are."""
+        values = np.concatenate([self._rest, values])
+        whole = values.size - values.size % 8
+        self._file.write(np.packbits(values[:whole], bitorder="little").data)
+        self._rest = values[whole:]
+
+    def end(self) -> None:
+        """Write what is left, filled up with zeros."""
+        self._file.write(np.packbits(self._rest, bitorder="little").data)
 
 
 def spool_files(folder: Path) -> list[Path]:
@@ -115,39 +142,45 @@ def _check_lists(batch: pa.RecordBatch) -> None:
     )
 
 
-def _spooled_tokens(batch: pa.RecordBatch) -> NDArray[np.uint32]:
-    input_ids, _ = flat_values(batch.column("input_ids"))
-    word_starts, _ = flat_values(batch.column("word_starts"))
-    tokens: NDArray[np.uint32] = word_starts * WORD_START
-    tokens |= input_ids.view(np.uint32)
-    return tokens
+def _checked_ids(batch: pa.RecordBatch, num_ids: int) -> NDArray[np.uint32]:
+    ids, offsets = flat_values(batch.column("input_ids"))
+    unsigned = ids.view(np.uint32)
+    if unsigned.max(initial=0) < num_ids:
+        return unsigned
+    token = int(np.argmax(unsigned >= num_ids))
+    row = int(np.searchsorted(offsets, token, side="right")) - 1
+    raise ShardError(
+        f"document {batch.column('document_id')[row]}: input_ids holds {ids[token]}; expected 0 to "
+        f"{num_ids - 1}, the tokenizer's ids. Make the documents again with 'maskprep tokenize'."
+    )
 
 
 def _piece_lengths(
-    batch: pa.RecordBatch, tokens: NDArray[np.uint32], max_tokens: int, cut: NDArray[np.int64]
+    batch: pa.RecordBatch, word_starts: NDArray[np.bool_], max_tokens: int, cut: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return the pieces' lengths, and for each row (and the end) how many lie before it."""
     lengths, offsets = flat_values(batch.column("sentence_lengths"))
     if lengths.size == 0 or lengths.max() <= max_tokens:
         return lengths.astype(np.int64), offsets
-    pieces = np.empty(4 * (tokens.size // max_tokens + lengths.size), np.int64)
-    num_pieces = cut_long_sentences(lengths, tokens, max_tokens, pieces, cut)
+    pieces = np.empty(4 * (word_starts.size // max_tokens + lengths.size), np.int64)
+    num_pieces = cut_long_sentences(lengths, word_starts, max_tokens, pieces, cut)
     pieces = pieces[:num_pieces]
     _, token_offsets = flat_values(batch.column("input_ids"))
     ends = np.concatenate(([0], np.cumsum(pieces)))
     return pieces, np.searchsorted(ends, token_offsets).astype(np.int64)
 
 
-def open_spool(folder: Path, first_rank: int) -> FlatDocuments:
+def open_spool(spool: Spool, first_rank: int) -> FlatDocuments:
     """Map a spool's files into memory, to be read only.
 
     Args:
-        folder: of `write_spool`.
+        spool: as `write_spool` wrote it.
         first_rank: how many sentences of the corpus lie before this spool.
     """
     arrays: dict[str, Any] = {}
-    for name, dtype in _FILES.items():
-        path = folder / name
+    types = {"ids": f"<u{spool.id_bytes}", "word_starts": "u1"}
+    for name in _FILES:
+        path, dtype = Path(spool.folder) / name, np.dtype(types.get(name, "<i8"))
         empty = path.stat().st_size == 0
         arrays[name] = np.zeros(0, dtype) if empty else np.memmap(path, dtype, mode="r")
     return FlatDocuments(**arrays, first_rank=first_rank)
@@ -166,8 +199,7 @@ class SpooledCorpus:
     def documents(self, place: int) -> FlatDocuments:
         """Return one spool's documents."""
         if place not in self._open:
-            folder = Path(self._spools[place].folder)
-            self._open[place] = open_spool(folder, int(self._ranks[place]))
+            self._open[place] = open_spool(self._spools[place], int(self._ranks[place]))
         return self._open[place]
 
     def documents_between(self, start: int, stop: int) -> list[DocumentRange]:
@@ -225,5 +257,5 @@ class SpooledCorpus:
         """
         for place in np.unique(partners.places):
             chosen = np.flatnonzero(partners.places == place)
-            tokens = self.documents(int(place)).tokens
-            copy_segments(tokens, partners.segments[chosen], destinations[chosen], gathered)
+            documents = self.documents(int(place))
+            documents.copy(partners.segments[chosen], destinations[chosen], gathered)

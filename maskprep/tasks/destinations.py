@@ -65,10 +65,12 @@ class FlatFiles:
 
     folder: str
     max_tokens: int
+    num_ids: int
 
     def write(self, batches: Iterable[pa.RecordBatch]) -> dict[str, Any]:
         """Write all rows; return the spool."""
-        return {"spool": asdict(write_spool(batches, Path(self.folder), self.max_tokens))}
+        spool = write_spool(batches, Path(self.folder), self.max_tokens, self.num_ids)
+        return {"spool": asdict(spool)}
 
 
 @dataclass(frozen=True)

@@ -267,7 +267,8 @@ class PreparationJob:
         self, run: Run, folder: DatasetFolder, max_tokens: int
     ) -> tuple[list[Spool], Record, Record]:
         def part(number: int) -> FlatFiles:
-            return FlatFiles(str(run.scratch / f"spool-{number:05d}"), max_tokens)
+            folder = str(run.scratch / f"spool-{number:05d}")
+            return FlatFiles(folder, max_tokens, self.tokenizer.num_ids)
 
         totals: Record = {}
         phase = TokenizationPhase(

@@ -84,15 +84,16 @@ def spool_input(run: Run, rows: StageInput, limit: int | None, max_tokens: int) 
         limit: only so many documents, from the first on.
         max_tokens: longest sentence; longer ones are cut.
     """
+    num_ids = rows.tokenizer.num_ids
     if rows.stream is not None:
-        return _spool_batches(run, _first(rows.stream.batches(), limit), max_tokens)
+        return _spool_batches(run, _first(rows.stream.batches(), limit), max_tokens, num_ids)
     if limit is not None:
         every = ShardRows(tuple(rows.shards), 0, rows.rows).read(DOCUMENTS.names)
-        return _spool_batches(run, _first(every, limit), max_tokens)
+        return _spool_batches(run, _first(every, limit), max_tokens, num_ids)
     tasks = (
         SpoolingTask(
             ShardRows((shard,), 0, shard[1]),
-            FlatFiles(str(run.scratch / f"spool-{number:05d}"), max_tokens),
+            FlatFiles(str(run.scratch / f"spool-{number:05d}"), max_tokens, num_ids),
         )
         for number, shard in enumerate(rows.shards)
     )
@@ -114,13 +115,15 @@ def _first(batches: Iterable[pa.RecordBatch], limit: int | None) -> Iterator[pa.
             yield batch.slice(0, kept)
 
 
-def _spool_batches(run: Run, batches: Iterable[pa.RecordBatch], max_tokens: int) -> list[Spool]:
+def _spool_batches(
+    run: Run, batches: Iterable[pa.RecordBatch], max_tokens: int, num_ids: int
+) -> list[Spool]:
     """Spool documents in this process, which alone holds the pipe they come from."""
     run.progress.begin("spool", None, "tokens")
     spools: list[Spool] = []
     for documents in _portions(batches):
         folder = run.scratch / f"spool-{len(spools):05d}"
-        spools.append(write_spool(documents, folder, max_tokens))
+        spools.append(write_spool(documents, folder, max_tokens, num_ids))
         run.progress.advance(spools[-1].tokens)
     run.progress.end()
     return spools

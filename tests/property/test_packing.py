@@ -23,6 +23,8 @@ from maskprep.tasks.packing import UNCUT
 
 CLS, SEP, EOS = 2, 3, 4
 FIRST_ID, FIRST_DOCUMENT = 10, 100
+NUM_IDS = 2**16, 2**17
+"""By turns: ids of 16 and of 32 bits."""
 LAYOUTS = {
     "bert": SequenceLayout(*(np.array(part, np.int32) for part in ([CLS], [SEP], [SEP]))),
     "no end": SequenceLayout(*(np.array(part, np.int32) for part in ([CLS], [SEP, EOS], []))),
@@ -80,7 +82,12 @@ def spool_corpus(documents, folder, cuts=()):
     edges = [0, *sorted(cuts), len(documents)]
     return SpooledCorpus(
         [
-            write_spool([document_batch(documents[a:b], a)], Path(folder) / str(place), UNCUT)
+            write_spool(
+                [document_batch(documents[a:b], a)],
+                Path(folder) / str(place),
+                UNCUT,
+                NUM_IDS[place % 2],
+            )
             for place, (a, b) in enumerate(itertools.pairwise(edges))
         ]
     )

@@ -21,6 +21,8 @@ from maskprep.storage.spool import SpooledCorpus, write_spool
 
 CLS, SEP = 2, 3
 FIRST_ID = 10
+NUM_IDS = 2**16, 2**17
+"""By turns: ids of 16 and of 32 bits."""
 LAYOUTS = {
     "bert": PairLayout(
         np.array([CLS, SEP, SEP], np.int32), np.array([1, 1, 1]), np.array([0, 0, 0, 1, 1], np.int8)
@@ -81,7 +83,10 @@ def pair_corpus(documents, config, layout, cuts=(), duplicate=0):
         budget = pairing.max_pair_tokens(layout, config)
         spools = [
             write_spool(
-                [document_batch(documents[start:stop], start)], Path(folder) / str(place), budget
+                [document_batch(documents[start:stop], start)],
+                Path(folder) / str(place),
+                budget,
+                NUM_IDS[place % 2],
             )
             for place, (start, stop) in enumerate(itertools.pairwise(edges))
         ]
@@ -315,12 +320,10 @@ def test_long_sentences_are_cut_as_the_twin_cuts_them(sentences, max_tokens, dat
     if document and data.draw(st.booleans()):
         document[0] = [(token, False) for token, _ in document[0]] * data.draw(st.integers(1, 5))
     lengths = np.array([len(sentence) for sentence in document], np.int32)
-    tokens = np.array(
-        [token | begins << 31 for sentence in document for token, begins in sentence], np.uint32
-    )
-    room = 4 * (tokens.size // max_tokens + lengths.size)
+    word_starts = np.array([begins for sentence in document for _, begins in sentence], np.bool_)
+    room = 4 * (word_starts.size // max_tokens + lengths.size)
     pieces, cut = np.full(room + 1, -1, np.int64), np.zeros(1, np.int64)
-    num_pieces = kernels.cut_long_sentences(lengths, tokens, max_tokens, pieces, cut)
+    num_pieces = kernels.cut_long_sentences(lengths, word_starts, max_tokens, pieces, cut)
     expected = [len(piece) for piece in naive.cut_long_sentences(document, max_tokens)]
     assert pieces[:num_pieces].tolist() == expected
     assert max(expected, default=1) <= max_tokens

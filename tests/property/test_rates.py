@@ -231,7 +231,7 @@ def spool_corpus(folder, documents, num_spools, max_tokens):
     edges = np.linspace(0, len(documents), num_spools + 1).astype(int)
     return RecordingCorpus(
         [
-            write_spool([document_batch(documents[i:j], i)], folder / str(i), max_tokens)
+            write_spool([document_batch(documents[i:j], i)], folder / str(i), max_tokens, 2**31)
             for i, j in itertools.pairwise(edges.tolist())
         ]
     )
@@ -296,13 +296,12 @@ def test_half_of_the_pairs_of_one_sentence_documents_are_random(tmp_path):
 def test_a_tenth_of_the_pairs_is_short_and_short_targets_are_uniform():
     """Sentences of one token fill every target exactly, so that lengths show the targets."""
     num_tokens, budget = 400_000, 21
-    tokens = np.full(num_tokens, pairing_kernels.WORD_START, np.uint32)
     settings = np.zeros(7, np.uint64)
     settings[pairing_kernels.BUDGET] = budget
     settings[pairing_kernels.SHORT_THRESHOLD] = probability_threshold(0.1)
     plan = np.zeros((num_tokens, pairing_kernels.PLAN_COLUMNS), np.int64)
     num_pairs = pairing_kernels.plan_pairs(
-        tokens,
+        np.full(num_tokens // 8, 0xFF, np.uint8),  # A word begins at each token.
         np.arange(num_tokens + 1),
         np.array([0, num_tokens]),
         np.zeros(1, np.int64),

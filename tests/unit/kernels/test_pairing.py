@@ -6,20 +6,16 @@ import pytest
 from maskprep.kernels import pairing as kernels
 from maskprep.kernels.counter_rng import probability_threshold
 
-WORD_START = int(kernels.WORD_START)
 
-
-def spooled(words):
-    """Turn word lengths into tokens numbered from 0, with word borders."""
-    tokens = []
-    for length in words:
-        tokens += [len(tokens) | WORD_START] + [len(tokens) + 1 + t for t in range(length - 1)]
-    return np.array(tokens, np.uint32)
+def borders(words):
+    """Turn word lengths into a bit for each token: a word begins there."""
+    starts = [t == 0 for length in words for t in range(length)]
+    return np.packbits(np.array(starts, np.bool_), bitorder="little")
 
 
 def plan(documents, budget, random_next=0.0, rows=100, seed=0):
     """Plan documents given as sentences of word lengths; return pairs and counts."""
-    tokens = spooled([word for document in documents for sentence in document for word in sentence])
+    words = [word for document in documents for sentence in document for word in sentence]
     sentences = [sum(sentence) for document in documents for sentence in document]
     settings = np.zeros(7, np.uint64)
     settings[kernels.BUDGET] = budget
@@ -29,7 +25,7 @@ def plan(documents, budget, random_next=0.0, rows=100, seed=0):
     table = np.zeros((rows, kernels.PLAN_COLUMNS), np.int64)
     counts = np.zeros(2, np.int64)
     num_pairs = kernels.plan_pairs(
-        tokens,
+        borders(words),
         np.array([0, *np.cumsum(sentences)], np.int64),
         np.array([0, *np.cumsum([len(document) for document in documents])], np.int64),
         np.arange(len(documents), dtype=np.int64),
@@ -98,7 +94,7 @@ def test_where_a_sentence_is_split_does_not_depend_on_what_lies_before_it():
 @pytest.mark.parametrize("budget", [2, 3, 10, 101])
 def test_a_plan_of_one_row_is_refilled_where_it_stopped(budget):
     documents = [[[1, 2]] * 7, [[3, 1]], [[2], [1]]]
-    tokens = spooled([word for document in documents for sentence in document for word in sentence])
+    words = [word for document in documents for sentence in document for word in sentence]
     whole, whole_counts = plan(documents, budget)
     settings = np.zeros(7, np.uint64)
     settings[kernels.BUDGET] = budget
@@ -107,7 +103,7 @@ def test_a_plan_of_one_row_is_refilled_where_it_stopped(budget):
     while cursor[0] < len(documents):
         row = np.zeros((1, kernels.PLAN_COLUMNS), np.int64)
         num_pairs = kernels.plan_pairs(
-            tokens,
+            borders(words),
             np.cumsum([0, *[3] * 7, 4, 2, 1]),
             np.array([0, 7, 8, 10]),
             np.arange(3),

@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from maskprep.kernels import packing, two_segments
-from maskprep.kernels.pairing import WORD_START
 from maskprep.kernels.two_segments import ROWS_UNDIVIDED, SENTENCES_DIVIDED
 
 ALWAYS = 2**32
@@ -16,16 +15,15 @@ def divided_at(sentences, seed=0, document=7, threshold=ALWAYS):
     Returns where B begins, sentences that were divided, rows that could not be.
     """
     starts = [t == 0 for sentence in sentences for word in sentence for t in range(word)]
-    tokens = np.where(starts, WORD_START, 0).astype(np.uint32)
     offsets = np.array([0, *np.cumsum([sum(sentence) for sentence in sentences])], np.int64)
     settings = np.zeros(9, np.uint64)
     settings[packing.DIVIDED_THRESHOLD] = threshold
     settings[packing.SEED] = seed
     plan = np.zeros((1, packing.PLAN_COLUMNS), np.int64)
-    plan[0, packing.STOP] = plan[0, packing.B_START] = tokens.size
+    plan[0, packing.STOP] = plan[0, packing.B_START] = len(starts)
     counts = np.zeros(4, np.int64)
     two_segments.divide_rows(
-        tokens,
+        np.packbits(np.array(starts, np.bool_), bitorder="little"),
         offsets,
         np.array([0, len(sentences)], np.int64),
         np.array([document], np.int64),

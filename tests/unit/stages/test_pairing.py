@@ -28,7 +28,7 @@ def pair_words(tmp_path, documents, max_seq_length):
     arrays = [pa.array(column, t) for column, t in zip(columns, DOCUMENTS.types, strict=True)]
     batch = pa.record_batch(arrays, schema=DOCUMENTS)
     config = PairingConfig(max_seq_length=max_seq_length)
-    corpus = SpooledCorpus([write_spool([batch], tmp_path, max_pair_tokens(BERT, config))])
+    corpus = SpooledCorpus([write_spool([batch], tmp_path, max_pair_tokens(BERT, config), 100)])
     counts = PairingCounts()
     batches = list(pair_sentences(corpus.documents(0), corpus, BERT, config, counts))
     assert all(batch.schema.equals(EXAMPLES) for batch in batches)

@@ -155,3 +155,21 @@ def test_a_bin_holds_its_rows_in_the_order_of_all_rows(example_ids, run_rows, si
     for row in order:
         expected.setdefault(naive.find_bin(row % 3, size, 2), []).append(row)
     assert found == dict(sorted(expected.items()))
+
+
+@pytest.mark.parametrize("large", [2**16 - 1, 2**16, 2**31 - 1, -1])
+@pytest.mark.parametrize("order", [INPUT_ORDER, Order(SHUFFLE), Order(None, LengthBins(2, 4))])
+def test_ids_of_any_size_come_back_as_they_were(tmp_path, large, order):
+    tokens = [[n, n + 1] for n in range(20)]
+    tokens[11] = [large, 3, 4]
+    batch = pa.record_batch([range(20), range(20), tokens], schema=SCHEMA)
+    runs = write_runs(cut(batch, 6), tmp_path, "part", order, 8)
+    of_bins = {run.bin: [one for one in runs if one.bin == run.bin] for run in runs}
+    found = []
+    for few in of_bins.values():
+        rows = sum(run.rows for run in few)
+        for stretch in cut_order(few, order.shuffle, [0, rows]):
+            for read in read_stretch(few, order.shuffle, stretch, 100):
+                assert read.schema.equals(SCHEMA)
+                found += read.to_pylist()
+    assert sorted(found, key=lambda row: row["row"]) == batch.to_pylist()
