@@ -21,6 +21,7 @@ from maskprep.storage.atomic import atomic_file
 from maskprep.storage.row_hash import RowHash
 
 ROW_GROUP_TOKENS = 2**20
+_GOOD_AT_RUNS: tuple[Compression, ...] = ("zstd", "lz4")
 
 
 @dataclass(frozen=True)
@@ -157,7 +158,7 @@ def write_shard(
             compression=compression,
             write_page_checksum=True,
             store_schema=True,
-            **_column_settings(schema),
+            **_column_settings(schema, compression),
         ) as writer:
             group: pa.RecordBatch | None = first
             while group is not None:
@@ -185,13 +186,19 @@ def _num_tokens(group: pa.RecordBatch) -> int:
     return len(group.column("input_ids").flatten())
 
 
-def _column_settings(schema: pa.Schema) -> dict[str, list[str]]:
+def _column_settings(schema: pa.Schema, compression: Compression) -> dict[str, list[str]]:
     """Return which columns get a dictionary and which get statistics.
 
-    Ids of rows are nearly all different; least and greatest tokens help nobody to find a row.
+    Ids of rows are nearly all different; least and greatest tokens help nobody to find a row. Long
+    runs of 0 and 1 are as small without a dictionary, if the codec is good at runs.
     """
     lists = [field for field in schema if pa.types.is_list(field.type)]
+    coded = [
+        field
+        for field in lists
+        if compression not in _GOOD_AT_RUNS or not pa.types.is_int8(field.type.value_type)
+    ]
     return {
-        "use_dictionary": [f"{field.name}.list.element" for field in lists],
+        "use_dictionary": [f"{field.name}.list.element" for field in coded],
         "write_statistics": [field.name for field in schema if field not in lists],
     }

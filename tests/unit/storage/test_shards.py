@@ -175,6 +175,21 @@ def test_a_cut_off_shard_is_refused(tmp_path):
         open_shard(path)
 
 
+@pytest.mark.parametrize("compression", ["zstd", "lz4", "snappy", "none"])
+def test_segments_of_many_tokens_take_less_than_a_bit_a_token(tmp_path, compression):
+    lengths = np.full(400, 500)
+    types = pa.array([[0] * (100 + row) + [1] * (400 - row) for row in range(400)])
+    batch = examples(lengths.tolist())
+    place = EXAMPLES.get_field_index("token_type_ids")
+    batch = batch.set_column(place, EXAMPLES.field(place), types.cast(EXAMPLES.types[place]))
+    path = tmp_path / "part.parquet"
+    write_shard(regroup([batch], 400), path, SCHEMA, compression)
+    assert pa.concat_batches(read_shard(path, EXAMPLES.names)).equals(batch)
+    chunk = pq.read_metadata(path).row_group(0).column(place)
+    assert chunk.path_in_schema == "token_type_ids.list.element"
+    assert 8 * chunk.total_compressed_size < lengths.sum()
+
+
 def test_a_flipped_bit_in_any_page_is_found(tmp_path):
     path = tmp_path / "part.parquet"
     write(path, examples([50] * 30))
