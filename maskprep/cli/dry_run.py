@@ -8,9 +8,9 @@ from maskprep.cli.progress import readable_bytes
 
 Line = tuple[str, str]
 SHOWN_SOURCES = 5
-_DISK_OF_TEXT = {"tokenize": (0.5, 0.0), "mask": (3.5, 0.8)}
+_DISK_OF_TEXT = {"tokenize": (0.5, 0.0), "mask": (2.5, 1.2)}
 """Bytes on disk for a byte of text at the fullest moment: once, and for every epoch."""
-_DISK_OF_SHARDS = {"pair": (16.0, 0.0), "pack": (12.0, 0.0), "mask": (6.5, 1.5)}
+_DISK_OF_SHARDS = {"pair": (8.0, 0.0), "pack": (6.0, 0.0), "mask": (2.5, 2.0)}
 """The same for a byte of the shards that a stage reads, which are compressed."""
 
 
