@@ -42,7 +42,7 @@ def test_a_finished_file_that_is_not_what_it_was_is_made_again(
     assert_completes(nursery, stopped, undisturbed)
 
 
-@pytest.mark.parametrize("place", ["spool-00000/tokens", "shuffle-epoch-1"])
+@pytest.mark.parametrize("place", ["spool-00000/ids", "shuffle-epoch-1"])
 def test_intermediate_files_that_are_gone_are_made_again(nursery, stopped, undisturbed, place):
     path = stopped[1] / ".work" / "scratch" / place
     for file in [path] if path.is_file() else path.iterdir():
