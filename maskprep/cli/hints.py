@@ -13,6 +13,9 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
     """Yield sentences for the user, from the counts of all stages."""
     yield from _about_validation(manifest)
     settings = manifest.get("settings", {})
+    trained = settings.get("made_with_tokenizer", {})
+    if "vocab_size" in trained:
+        yield from about_vocabulary_size(manifest["tokenizer"]["num_ids"], trained["vocab_size"])
     lineage = {entry["stage"]: entry["settings"] for entry in manifest.get("lineage", [])}
     tokenized = lineage.get("tokenize", settings if manifest["stage"] == "tokenize" else {})
     for entry in (*manifest.get("history", []), manifest):
@@ -26,6 +29,15 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
         if entry["stage"] == "mask":
             yield from _about_predictions(entry, settings.get("max_predictions"))
+
+
+def about_vocabulary_size(found: int, asked: int) -> Iterator[str]:
+    """Yield a sentence if a trained tokenizer has fewer tokens than were asked for."""
+    if found < asked:
+        yield (
+            f"the text gave {found:,} tokens of the {asked:,} asked for; a larger corpus or a "
+            f"smaller --vocab-size."
+        )
 
 
 def _about_validation(manifest: Mapping[str, Any]) -> Iterator[str]:

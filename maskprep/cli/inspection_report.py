@@ -168,7 +168,7 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
     for entry in (*manifest.get("history", []), manifest):
         if "fill" in entry.get("rates", {}):
             yield "fill", f"{entry['rates']['fill']:.2%} of the room in the rows"
-    yield from split_lines(manifest)
+    yield from split_lines(manifest, one.stage)
     yield from counted_lines(manifest)
 
 

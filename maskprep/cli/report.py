@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from maskprep.cli.dry_run import dry_run_lines
-from maskprep.cli.hints import hints_of
+from maskprep.cli.hints import about_vocabulary_size, hints_of
 from maskprep.cli.options import ReportOptions
 from maskprep.cli.progress import readable_bytes
 from maskprep.cli.standard_streams import printable
@@ -125,7 +125,8 @@ def report_run(
         console.print(Text(f"{place} is complete already; nothing to do.", "bold"), soft_wrap=True)
     lines = [
         *_made(manifest),
-        *split_lines(manifest),
+        *_tokenizer_line(manifest),
+        *split_lines(manifest, manifest["stage"]),
         *counted_lines(manifest),
         *_ignored(summary.ignored),
     ]
@@ -166,9 +167,13 @@ def report_training(
         *_ignored(summary.text.ignored),
     ]
     print_lines(console, f"train wrote {summary.output} ({config.model})", lines)
-    if trained.vocab_size < config.vocab_size:
-        hint = f"the text gave {trained.vocab_size:,} tokens of the {config.vocab_size:,} asked for"
-        console.print(Text(f"hint: {hint}; a larger corpus or a smaller --vocab-size.", "yellow"))
+    for hint in about_vocabulary_size(trained.vocab_size, config.vocab_size):
+        console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
+
+
+def _tokenizer_line(manifest: Mapping[str, Any]) -> Iterator[Line]:
+    if "vocab_size" in manifest["settings"].get("made_with_tokenizer", {}):
+        yield "tokenizer", f"trained on this text: {manifest['tokenizer']['num_ids']:,} tokens"
 
 
 def _changed(read: "ReadCounts") -> dict[str, int]:
@@ -212,8 +217,13 @@ def padding_share(counts: Mapping[str, int]) -> str:
     return f"{padding:,} tokens more, {share:.1%} of the rows"
 
 
-def split_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
-    """Yield which documents are here and which are not, if the corpus is split."""
+def split_lines(manifest: Mapping[str, Any], stage: str) -> Iterator[Line]:
+    """Yield which documents are here and which are not, if the corpus is split.
+
+    Args:
+        manifest: or what `inspect` shows of it.
+        stage: that made the rows.
+    """
     stages = (*manifest.get("lineage", []), manifest)
     splits = (entry.get("settings", {}).get("split") for entry in stages)
     split = next(filter(None, splits), None)
@@ -225,7 +235,7 @@ def split_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
     if split == "validation":
         yield "split", f"validation: {here:,} of {here + others:,} documents"
     elif beside is None:
-        advice = " (--split validation reads them)" if manifest["stage"] == "tokenize" else ""
+        advice = " (--split validation reads them)" if stage == "tokenize" else ""
         yield from _held_out(here, others, advice)
     else:
         documents = f"{others:,} of {here + others:,} documents"

@@ -23,6 +23,7 @@ from maskprep.storage.locking import held
 from maskprep.storage.manifest import (
     describe_difference,
     identity_of_manifest,
+    is_of_unread_pipe,
     is_same,
     is_unchanged,
     number_of_shard,
@@ -142,10 +143,14 @@ class DatasetFolder(DatasetLayout):
         """Forget receipts whose files lie elsewhere: the folder or --temp-dir has another path."""
         place = self.work / "place"
         here = str(self.scratch.resolve())
-        if place.exists() and place.read_text() != here:
+        if place.exists() and (before := place.read_text()) != here:
+            left = Path(before)
             with machine_errors(self.work):
-                for folder in (self.journal, self.staged, self.scratch):
+                self.naming.unlink(missing_ok=True)  # Of shards that are made again.
+                for folder in (self.journal, self.staged, self.scratch, self.unmoved_scratch):
                     _remove(folder)
+                if left.name == self.moved_scratch_name:  # Of this folder, and nobody else's.
+                    _remove(left)
         with machine_errors(place):
             place.write_text(here)
 
@@ -216,6 +221,12 @@ class DatasetFolder(DatasetLayout):
     def _refuse(
         self, found: Mapping[str, Any], identity: Mapping[str, Any], *, complete: bool
     ) -> None:
+        if complete and is_of_unread_pipe(found, identity):
+            raise ConfigError(
+                f"{self.path} is complete already, and what a pipe brings cannot be compared with "
+                f"it before it is read. Make the data set again with --overwrite, or choose "
+                f"another --output."
+            )
         state = "a data set" if complete else "an unfinished run"
         difference = describe_difference(found, identity)
         raise ConfigError(
@@ -230,6 +241,7 @@ class DatasetFolder(DatasetLayout):
                 file.unlink(missing_ok=True)
             for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
                 _remove(folder)
+            _remove(self.unmoved_scratch)
             self._remove_validation()
 
     def _remove_validation(self) -> None:

@@ -38,10 +38,11 @@ class DatasetLayout:
         self.naming = self.work / "naming.json"
         self.staged = self.work / "shards"
         self.identity = self.work / "run.json"
-        self.scratch = self.work / "scratch"
+        self.unmoved_scratch = self.scratch = self.work / "scratch"
+        place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
+        self.moved_scratch_name = f"maskprep-{place}"
         if temp_dir is not None:
-            name = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
-            self.scratch = Path(temp_dir) / f"maskprep-{name}"
+            self.scratch = Path(temp_dir) / self.moved_scratch_name
 
     def read_manifest(self) -> dict[str, Any] | None:
         """Return the manifest, or None where there is none.

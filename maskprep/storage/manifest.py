@@ -258,12 +258,31 @@ def is_same(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 
 def describe_difference(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> str:
-    """Name the first settings that differ, with both values."""
-    differences = [
-        f"{key}: {brief(before)} there, {brief(now)} now"
+    """Name the first settings that differ, as the options that they are, with both values."""
+    differences = dict.fromkeys(
+        f"{_option(key)} {_given(before)} there, {_given(now)} now"
         for key, before, now in differing(found, wanted)
-    ]
-    return "; ".join(differences[:3]) or "another order of the same settings"
+    )
+    return "; ".join(list(differences)[:3]) or "another order of the same settings"
+
+
+def is_of_unread_pipe(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    """Tell whether nothing differs but what a pipe brings, which nobody has read yet."""
+    unread = any(not source.get("sha256") for source in wanted["sources"])
+    names = [name for name, _, _ in differing(found, wanted)]
+    return unread and all(name.partition(".")[0] == "sources" for name in names)
+
+
+def _option(key: str) -> str:
+    stages, _, name = key.rpartition("settings.")
+    is_option = stages in ("", *(f"lineage.{stage}." for stage in STAGES))
+    if not is_option or name == key or name.startswith("made_with_"):
+        return key
+    return "--" + name.replace("_", "-")
+
+
+def _given(value: Any) -> str:  # noqa: ANN401 - any JSON value
+    return "not given" if value is None else brief(value)
 
 
 def brief(value: Any) -> str:  # noqa: ANN401 - any JSON value

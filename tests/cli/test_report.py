@@ -131,7 +131,7 @@ def test_stages_that_are_kept_give_the_same_shards(toy_corpus, tmp_path):
     shorter = (*settings, "--max-seq-length", "32", "--output", tmp_path / "once")
     refused = CliRunner().invoke(app, [str(one) for one in shorter])
     assert refused.exit_code == 2
-    assert "pair.settings.max_seq_length: 64 there, 32 now" in refused.stderr
+    assert "(--max-seq-length 64 there, 32 now)" in refused.stderr
 
 
 def test_the_demo_does_the_whole_job_and_its_commands_work(tmp_path, monkeypatch):

@@ -59,6 +59,25 @@ def test_an_unfinished_run_without_its_identity_starts_over(nursery, stopped, un
     assert_completes(nursery, stopped, undisturbed)
 
 
+def test_another_temp_dir_frees_the_space_of_the_one_before(
+    nursery, stopped, undisturbed, tmp_path
+):
+    """A full disk is left that way: what lies on it must not stay there."""
+    words, output = stopped
+    places = [output / ".work" / "scratch"]
+    assert list(places[0].iterdir())
+    moved = {"FAULT_CALL": "rename", "FAULT_PATH": "journal/pair", "FAULT_DO": "kill"}
+    for number in range(2):
+        temp_dir = tmp_path / f"elsewhere-{number}"
+        kept = ("--temp-dir", temp_dir, "--output", output)
+        assert nursery.run(*words, *kept, FAULT_AT=1, **moved).code == -signal.SIGKILL
+        assert not any(place.exists() for place in places)
+        places += temp_dir.iterdir()
+    assert places[-1].exists()
+    assert_completes(nursery, stopped, undisturbed)
+    assert not any(place.exists() for place in places)
+
+
 def test_litter_of_a_dead_attempt_is_taken_away(nursery, stopped, undisturbed):
     _, output = stopped
     for folder in (".work", ".work/shards", ".work/journal", ".work/scratch", "data"):
@@ -69,7 +88,7 @@ def test_litter_of_a_dead_attempt_is_taken_away(nursery, stopped, undisturbed):
 @pytest.mark.parametrize(
     ("option", "value", "difference"),
     [
-        ("--mlm-probability", "0.2", "mlm_probability: 0.15 there, 0.2 now"),
+        ("--mlm-probability", "0.2", "--mlm-probability 0.15 there, 0.2 now"),
     ],
 )
 def test_other_settings_are_refused_with_the_difference_and_change_nothing(

@@ -179,7 +179,7 @@ def test_a_finished_folder_is_found_finished(prepared, toy_corpus, toy_tokenizer
 
 def test_other_settings_are_refused_and_named(prepared, toy_corpus, toy_tokenizer):
     recipe = replace(RECIPE, masking=replace(MASKING, mlm_probability=0.3))
-    with pytest.raises(ConfigError, match=r"mlm_probability: 0\.15 there, 0\.3 now.*--overwrite"):
+    with pytest.raises(ConfigError, match=r"--mlm-probability 0\.15 there, 0\.3 now.*--overwrite"):
         prepare(toy_corpus, toy_tokenizer, prepared, recipe)
 
 

@@ -121,6 +121,18 @@ def test_stages_that_are_kept_make_the_same(toy_corpus, tmp_path):
     assert verify_dataset(tmp_path / "two", ONE).validation.faults == ()
 
 
+def test_inspect_tells_the_split_of_every_stage(toy_corpus, toy_tokenizer, tmp_path):
+    documents, examples, masked = (tmp_path / name for name in ("documents", "examples", "masked"))
+    text = (toy_corpus, "--documents", "file", "--tokenizer", toy_tokenizer)
+    maskprep("tokenize", *text, "--validation", 0.2, "-o", documents)
+    maskprep("pair", documents, "-o", examples)
+    maskprep("mask", examples, "-o", masked)
+    for folder in (documents, examples, masked):
+        output = maskprep("inspect", folder).stdout
+        assert "documents are held out" in output
+        assert ("--split validation reads them" in output) == (folder == documents)
+
+
 def test_a_tokenizer_is_learned_from_the_training_data_only(toy_corpus, tmp_path):
     given = [str(toy_corpus)]
     prepare_corpus(given, of_side("validation"), None, tmp_path / "validation", ONE)
@@ -203,9 +215,9 @@ def test_the_same_command_finds_it_finished_and_another_share_is_refused(
     assert summary.finished_before
     assert summary.validation.output == broken / "validation"
     others = [
-        (replace(SPLIT, validation=0.3), "validation: 0.2 there, 0.3 now"),
-        (replace(SPLIT, validation=0.0), "validation: 0.2 there, None now"),
-        (replace(SPLIT, split="train"), "made_with_validation: True there, None now"),
+        (replace(SPLIT, validation=0.3), "--validation 0.2 there, 0.3 now"),
+        (replace(SPLIT, validation=0.0), "--validation 0.2 there, not given now"),
+        (replace(SPLIT, split="train"), "made_with_validation True there, not given now"),
     ]
     for corpus, message in others:
         recipe = replace(RECIPE, corpus=corpus)
@@ -316,6 +328,19 @@ def test_a_pipe_gives_one_split(toy_corpus, toy_tokenizer, tmp_path):
     )
     assert made.exit_code == 0, made.output
     assert "documents are held out" in made.stdout
+
+
+def test_a_pipe_into_a_finished_folder_is_refused_for_what_it_is(
+    toy_corpus, toy_tokenizer, tmp_path
+):
+    data = (toy_corpus / "strings.txt").read_bytes()
+    words = ["tokenize", "-", "--tokenizer", str(toy_tokenizer), "-o", str(tmp_path / "out")]
+    assert CliRunner().invoke(app, words, input=data).exit_code == 0
+    again = CliRunner().invoke(app, words, input=data)
+    assert again.exit_code == 2
+    assert "is complete already, and what a pipe brings cannot be compared" in again.stderr
+    other = CliRunner().invoke(app, [*words, "--sentences", "none"], input=data)
+    assert "made with other settings (--sentences 'split' there, 'none' now" in other.stderr
 
 
 def test_train_says_what_is_held_out_and_refuses_to_learn_from_it(toy_corpus, tmp_path):

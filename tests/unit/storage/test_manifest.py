@@ -158,5 +158,5 @@ def test_a_manifest_without_a_checksum_is_a_changed_one():
 def test_differences_name_both_values():
     other = MANIFEST | {"settings": {"seed": 1}, "sources": []}
     assert describe_difference(MANIFEST, other) == (
-        "settings.seed: 0 there, 1 now; sources: something else there, something else now"
+        "--seed 0 there, 1 now; sources something else there, something else now"
     )
