@@ -175,7 +175,8 @@ class DatasetFolder(DatasetLayout):
         shutil.rmtree(self.data, ignore_errors=True)
         with contextlib.suppress(OSError):
             self._remove_validation()
-        self.rejects.unlink(missing_ok=True)
+        for file in (self.rejects, self.card):
+            file.unlink(missing_ok=True)
         self._forget_work()
         with contextlib.suppress(OSError):  # Not empty: not ours alone.
             self.path.rmdir()
@@ -237,7 +238,7 @@ class DatasetFolder(DatasetLayout):
     def _clear(self) -> None:
         """Remove all that is ours, the identity first: half removed, it is nobody's."""
         with machine_errors(self.path):
-            for file in (self.manifest, self.identity, self.naming, self.rejects):
+            for file in (self.manifest, self.identity, self.naming, self.rejects, self.card):
                 file.unlink(missing_ok=True)
             for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
                 _remove(folder)

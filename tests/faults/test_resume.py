@@ -115,6 +115,15 @@ def test_another_input_is_refused_and_named(nursery, commands, tmp_path):
     nursery.run(*words).assert_one_line(2, "sources.text.txt", "--overwrite")
 
 
+def test_a_failed_overwrite_leaves_a_folder_that_can_be_filled(nursery, commands, tmp_path):
+    text, output = tmp_path / "text.txt", tmp_path / "out"
+    words = ["tokenize", text, *commands[0]["tokenize"][4:], "--output", output]
+    for content, code in ((b"Cats sleep.\n", 0), (b"Dogs \xff bark.\n", 1), (b"Cats sleep.\n", 0)):
+        text.write_bytes(content)
+        assert nursery.run(*words, "--overwrite").code == code
+    assert (output / "manifest.json").exists()
+
+
 @pytest.mark.parametrize("change", ["grows", "shrinks", "vanishes"])
 def test_an_input_that_changes_during_the_run(nursery, commands, tmp_path, change):
     """Some tasks have read it before, others would after: no data set is made of both."""
