@@ -33,6 +33,7 @@ from maskprep.cli.options import (
 from maskprep.cli.recipe_files import TABLES, RecipeSettings, read_recipe, read_recipe_file
 from maskprep.cli.standard_streams import input_names, output_folder
 from maskprep.config import MaskingConfig, ShardConfig, TrainingConfig
+from maskprep.config.checks import option_name
 from maskprep.errors import ConfigError
 
 if TYPE_CHECKING:
@@ -124,15 +125,15 @@ def _table_of_examples(settings: RecipeSettings, typed: set[str]) -> str:
     packs = settings.packing is not None
     packs = packs or (bool(of_sequences) and not settings.names_pairing)
     if packs and of_pairs:
-        option = of_pairs[0].replace("_", "-")
+        option = option_name(of_pairs[0])
         raise ConfigError(
-            f"--{option} is for pairs, and this run packs sequences. Leave it out, or take a "
+            f"{option} is for pairs, and this run packs sequences. Leave it out, or take a "
             f"recipe with [pairing]."
         )
     if of_sequences and not packs:
-        option = of_sequences[0].replace("_", "-")
+        option = option_name(of_sequences[0])
         raise ConfigError(
-            f"--{option} is for packed sequences, and this recipe makes pairs. Copy it, put "
+            f"{option} is for packed sequences, and this recipe makes pairs. Copy it, put "
             f"[packing] in the place of [pairing], and name the copy with --config."
         )
     return "packing" if packs else "pairing"
@@ -161,7 +162,7 @@ def _load(
         return None
     of_training = sorted(typed & {one.name for one in fields(TrainingConfig)})
     if of_training:
-        option = _SPELT.get(of_training[0], "--" + of_training[0].replace("_", "-"))
+        option = _SPELT.get(of_training[0], option_name(of_training[0]))
         raise ConfigError(
             f"{option} is for training a tokenizer, and --tokenizer {tokenizer} gives one. Leave "
             f"one of them out."

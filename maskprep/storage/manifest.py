@@ -6,10 +6,13 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from maskprep.config.checks import option_name
 from maskprep.storage.shards import Shard
 
 FORMAT_VERSION = 1
 STAGES = ("tokenize", "pair", "pack", "mask")
+_SETTING = re.compile(rf"(?:lineage\.(?:{'|'.join(STAGES)})\.)?settings\.((?!made_with_)\w+)")
+"""The dotted name of a value that an option of the command line sets."""
 IDENTITY_KEYS = ("stage", "lineage", "settings", "sources", "versions")
 
 _KINDS: dict[str, type] = {
@@ -274,11 +277,8 @@ def is_of_unread_pipe(found: Mapping[str, Any], wanted: Mapping[str, Any]) -> bo
 
 
 def _option(key: str) -> str:
-    stages, _, name = key.rpartition("settings.")
-    is_option = stages in ("", *(f"lineage.{stage}." for stage in STAGES))
-    if not is_option or name == key or name.startswith("made_with_"):
-        return key
-    return "--" + name.replace("_", "-")
+    setting = _SETTING.fullmatch(key)
+    return option_name(setting[1]) if setting else key
 
 
 def _given(value: Any) -> str:  # noqa: ANN401 - any JSON value
