@@ -66,8 +66,31 @@ def flat_values(column: pa.ListArray) -> tuple[NDArray[Any], NDArray[np.int64]]:
         values [tokens] of the column's own dtype (a view where Arrow allows it), and
         offsets int64 [rows + 1], beginning with 0: also right for a slice of a larger column.
     """
-    offsets = numpy_array(column.offsets).astype(np.int64)
-    return numpy_array(column.flatten()), offsets - offsets[0]
+    return numpy_array(column.flatten()), list_offsets(column)
+
+
+def list_offsets(column: pa.ListArray) -> NDArray[np.int64]:
+    """Return where each row's values begin, as `flat_values` does, and leave the values alone."""
+    offsets: NDArray[np.int64] = numpy_array(column.offsets).astype(np.int64)
+    offsets -= offsets[0]
+    return offsets
+
+
+def find_strange_id(column: pa.ListArray, num_ids: int) -> tuple[int, int] | None:
+    """Return row and value of the first id that is not below `num_ids`, or negative; else None.
+
+    Kernels check nothing: an id out of range would read foreign memory.
+
+    Args:
+        column: list of int32.
+        num_ids: of a vocabulary.
+    """
+    ids, offsets = flat_values(column)
+    unsigned = ids.view(np.uint32)
+    if unsigned.max(initial=0) < num_ids:
+        return None
+    token = int(np.argmax(unsigned >= num_ids))
+    return int(np.searchsorted(offsets, token, side="right")) - 1, int(ids[token])
 
 
 def list_column(values: NDArray[Any], offsets: NDArray[np.int64]) -> pa.ListArray:

@@ -12,7 +12,13 @@ from maskprep.errors import ConfigError, ShardError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, look_up, replace_tokens
 from maskprep.kernels.replacement import replace_again
-from maskprep.list_columns import arrow_array, flat_values, numpy_array
+from maskprep.list_columns import (
+    arrow_array,
+    find_strange_id,
+    flat_values,
+    list_offsets,
+    numpy_array,
+)
 from maskprep.schema import kind_of_examples, masked_schema
 from maskprep.stages.listed_words import ListedWords
 from maskprep.stages.selection import TokenRows, select_tokens
@@ -191,28 +197,25 @@ def _token_rows(
 def check_ids(batch: pa.RecordBatch, limit: int) -> None:
     """Check that all ids of examples are below a limit.
 
-    Kernels check nothing: an id out of range would read foreign memory.
-
     Raises:
         ShardError: one is not.
     """
-    input_ids, offsets = flat_values(batch.column("input_ids"))
-    if input_ids.view(np.uint32).max(initial=0) < limit:
+    strange = find_strange_id(batch.column("input_ids"), limit)
+    if strange is None:
         return
-    token = int(np.argmax(input_ids.view(np.uint32) >= limit))
-    row = int(np.searchsorted(offsets, token, side="right")) - 1
+    row, found = strange
     raise ShardError(
-        f"example {batch.column('example_id')[row]}: input_ids holds {input_ids[token]}; expected "
-        f"0 to {limit - 1}, the tokenizer's ids. Make the examples again with this tokenizer."
+        f"example {batch.column('example_id')[row]}: input_ids holds {found}; expected 0 to "
+        f"{limit - 1}, the tokenizer's ids. Make the examples again with this tokenizer."
     )
 
 
 def _check_lengths(batch: pa.RecordBatch) -> None:
-    _, offsets = flat_values(batch.column("input_ids"))
+    offsets = list_offsets(batch.column("input_ids"))
     for name in ("token_type_ids", "word_starts"):
         if name not in batch.schema.names:
             continue
-        _, others = flat_values(batch.column(name))
+        others = list_offsets(batch.column(name))
         if np.array_equal(offsets, others):
             continue
         row = int(np.argmax(np.diff(offsets) != np.diff(others)))

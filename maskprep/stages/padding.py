@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from maskprep.config import MaskingConfig
 from maskprep.errors import ShardError
 from maskprep.kernels.row_gather import copy_lists
-from maskprep.list_columns import flat_values, list_column
+from maskprep.list_columns import flat_values, list_column, list_offsets
 from maskprep.schema import IGNORED_LABEL, kind_of_examples, masked_schema
 
 PADDED_TOKENS = 2**20
@@ -96,7 +96,7 @@ def _pad(batch: pa.RecordBatch, schema: pa.Schema, padding: Padding) -> pa.Recor
         if name in batch.schema.names:
             values, offsets = flat_values(batch.column(name))
         else:
-            _, offsets = flat_values(batch.column(_MARKS[name]))
+            offsets = list_offsets(batch.column(_MARKS[name]))
             values = np.ones(offsets[-1], field.type.value_type.to_pandas_dtype())
         padded = np.full(batch.num_rows * width, padding.value(name), values.dtype)
         places = np.arange(batch.num_rows + 1) * width
@@ -110,7 +110,7 @@ def _pad(batch: pa.RecordBatch, schema: pa.Schema, padding: Padding) -> pa.Recor
 def _check_lengths(batch: pa.RecordBatch, length: int) -> None:
     """Check that every row has room for its tokens: the kernel would write over the next row."""
     name = next(one for one in _IDS if one in batch.schema.names)
-    lengths = np.diff(flat_values(batch.column(name))[1])
+    lengths = np.diff(list_offsets(batch.column(name)))
     if lengths.max(initial=0) <= length:
         return
     row = int(np.argmax(lengths > length))

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.list_columns import flat_values, numpy_array
+from maskprep.list_columns import flat_values, list_offsets, numpy_array
 from maskprep.stages.measurement import TOKEN_COLUMNS, count_two_segments, selected_tokens
 from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
 from maskprep.stages.row_rules import RowRules, RowTotals
@@ -152,7 +152,7 @@ class RowChecker:
         before = len(self.faults.found)
         for one in _OF_TOKENS:
             if one in batch.schema.names:
-                other = np.diff(flat_values(batch.column(one))[1])
+                other = np.diff(list_offsets(batch.column(one)))
                 wrong = np.flatnonzero(other != rows.lengths)
                 self.faults.note(f"{one} and {name} differ in length", rows.first + wrong)
         for positions, others in _OF_SELECTED:
@@ -160,9 +160,7 @@ class RowChecker:
                 continue
             places, offsets = flat_values(batch.column(positions))
             for one in others:
-                wrong = np.flatnonzero(
-                    np.diff(flat_values(batch.column(one))[1]) != np.diff(offsets)
-                )
+                wrong = np.flatnonzero(np.diff(list_offsets(batch.column(one))) != np.diff(offsets))
                 self.faults.note(f"{one} and {positions} differ in length", rows.first + wrong)
             owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
             outside = (places < 0) | (places >= rows.lengths[owners])

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.counter_rng import shuffle_keys
 from maskprep.length_bins import LengthBins
-from maskprep.list_columns import arrow_array, numpy_array
+from maskprep.list_columns import arrow_array, list_offsets, numpy_array
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.narrow_ids import alike, narrowed, widened
 from maskprep.storage.row_order import gather_rows
@@ -115,8 +115,7 @@ def _slices(run: Run, bins: NDArray[np.int64]) -> list[Run]:
 
 
 def _bins_of(batch: pa.RecordBatch, bins: LengthBins) -> NDArray[np.int64]:
-    offsets = numpy_array(batch.column("input_ids").offsets).astype(np.int64)
-    return bins.of_lengths(np.diff(offsets))
+    return bins.of_lengths(np.diff(list_offsets(batch.column("input_ids"))))
 
 
 def _write_file(batches: Iterable[pa.RecordBatch], path: Path) -> Run:

@@ -16,10 +16,10 @@ from numpy.typing import NDArray
 from maskprep.errors import ShardError
 from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
 from maskprep.kernels.pairing import cut_long_sentences, measure_partners
-from maskprep.list_columns import flat_values, numpy_array
+from maskprep.list_columns import find_strange_id, flat_values, list_offsets, numpy_array
 from maskprep.storage.atomic import machine_errors
+from maskprep.storage.narrow_ids import MOST_NARROW_IDS
 
-_MOST_NARROW_IDS = 2**16
 _FILES = ("ids", "word_starts", "sentence_offsets", "document_offsets", "document_ids")
 
 
@@ -55,7 +55,7 @@ def write_spool(
     document_starts: list[int] = []
     document_ids: list[NDArray[np.int64]] = []
     cut = np.zeros(1, np.int64)
-    id_type = np.dtype("<u2" if num_ids <= _MOST_NARROW_IDS else "<u4")
+    id_type = np.dtype("<u2" if num_ids <= MOST_NARROW_IDS else "<u4")
     with machine_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         with (
@@ -67,7 +67,8 @@ def write_spool(
             sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
                 _check_lists(batch)
-                ids = _checked_ids(batch, num_ids)
+                _check_ids(batch, num_ids)
+                ids, _ = flat_values(batch.column("input_ids"))
                 word_starts, _ = flat_values(batch.column("word_starts"))
                 lengths, row_sentences = _piece_lengths(batch, word_starts, max_tokens, cut)
                 begins = numpy_array(batch.column("document_part")) == 0
@@ -78,7 +79,7 @@ def write_spool(
                     )
                 document_starts.extend((num_sentences + row_sentences[:-1][begins]).tolist())
                 document_ids.append(numpy_array(batch.column("document_id"))[begins])
-                ids_file.write(ids.astype(id_type, copy=False).data)
+                ids_file.write(ids.astype(id_type).data)
                 word_bits.write(word_starts)
                 sentences_file.write((num_tokens + np.cumsum(lengths)).astype("<i8").data)
                 num_tokens += ids.size
@@ -124,8 +125,8 @@ def spool_files(folder: Path) -> list[Path]:
 
 def _check_lists(batch: pa.RecordBatch) -> None:
     # Kernels check nothing: a wrong length would read foreign memory.
-    _, token_offsets = flat_values(batch.column("input_ids"))
-    _, word_offsets = flat_values(batch.column("word_starts"))
+    token_offsets = list_offsets(batch.column("input_ids"))
+    word_offsets = list_offsets(batch.column("word_starts"))
     lengths, sentence_offsets = flat_values(batch.column("sentence_lengths"))
     ends = np.concatenate(([0], np.cumsum(lengths, dtype=np.int64)))
     agree = (token_offsets == word_offsets) & (token_offsets == ends[sentence_offsets])
@@ -142,15 +143,13 @@ def _check_lists(batch: pa.RecordBatch) -> None:
     )
 
 
-def _checked_ids(batch: pa.RecordBatch, num_ids: int) -> NDArray[np.uint32]:
-    ids, offsets = flat_values(batch.column("input_ids"))
-    unsigned = ids.view(np.uint32)
-    if unsigned.max(initial=0) < num_ids:
-        return unsigned
-    token = int(np.argmax(unsigned >= num_ids))
-    row = int(np.searchsorted(offsets, token, side="right")) - 1
+def _check_ids(batch: pa.RecordBatch, num_ids: int) -> None:
+    strange = find_strange_id(batch.column("input_ids"), num_ids)
+    if strange is None:
+        return
+    row, found = strange
     raise ShardError(
-        f"document {batch.column('document_id')[row]}: input_ids holds {ids[token]}; expected 0 to "
+        f"document {batch.column('document_id')[row]}: input_ids holds {found}; expected 0 to "
         f"{num_ids - 1}, the tokenizer's ids. Make the documents again with 'maskprep tokenize'."
     )
 
@@ -165,7 +164,7 @@ def _piece_lengths(
     pieces = np.empty(4 * (word_starts.size // max_tokens + lengths.size), np.int64)
     num_pieces = cut_long_sentences(lengths, word_starts, max_tokens, pieces, cut)
     pieces = pieces[:num_pieces]
-    _, token_offsets = flat_values(batch.column("input_ids"))
+    token_offsets = list_offsets(batch.column("input_ids"))
     ends = np.concatenate(([0], np.cumsum(pieces)))
     return pieces, np.searchsorted(ends, token_offsets).astype(np.int64)
 
