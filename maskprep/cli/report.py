@@ -2,7 +2,7 @@
 
 import re
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Never
 
@@ -133,13 +133,12 @@ def report_run(
     wrote = "wrote to" if summary.output is None else "wrote"
     title = f"{command}: {place}" if summary.finished_before else f"{command} {wrote} {place}"
     print_lines(console, title, lines)
-    for hint in hints_of(manifest):
-        console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
+    _print_hints(console, hints_of(manifest))
     if summary.validation is not None:
         # What the text looks like, the training data has said.
         beside = summary.validation.manifest
-        for hint in hints_of({**beside, "history": beside["history"][1:]}):
-            console.print(Text(f"hint, validation: {hint}", "yellow"), soft_wrap=True)
+        hints = hints_of({**beside, "history": beside["history"][1:]})
+        _print_hints(console, hints, name="hint, validation")
 
 
 def report_training(
@@ -167,8 +166,12 @@ def report_training(
         *_ignored(summary.text.ignored),
     ]
     print_lines(console, f"train wrote {summary.output} ({config.model})", lines)
-    for hint in about_vocabulary_size(trained.vocab_size, config.vocab_size):
-        console.print(Text(f"hint: {hint}", "yellow"), soft_wrap=True)
+    _print_hints(console, about_vocabulary_size(trained.vocab_size, config.vocab_size))
+
+
+def _print_hints(console: Console, hints: Iterable[str], name: str = "hint") -> None:
+    for hint in hints:
+        console.print(Text(f"{name}: {hint}", "yellow"), soft_wrap=True)
 
 
 def _tokenizer_line(manifest: Mapping[str, Any]) -> Iterator[Line]:

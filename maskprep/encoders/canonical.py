@@ -79,8 +79,12 @@ def checked_vocabulary(backend: tokenizers.Tokenizer, origin: str) -> dict[str, 
             f"{origin} has a token with the id {largest:,}; expected ids below {MAX_IDS:,}. Export "
             f"the tokenizer again."
         )
-    if len(set(vocab.values())) == len(vocab):
-        return vocab
+    if len(set(vocab.values())) < len(vocab):
+        _refuse_shared_id(vocab, origin)
+    return vocab
+
+
+def _refuse_shared_id(vocab: Mapping[str, int], origin: str) -> None:
     tokens: dict[int, str] = {}
     for token, number in sorted(vocab.items()):
         if number in tokens:
@@ -89,7 +93,6 @@ def checked_vocabulary(backend: tokenizers.Tokenizer, origin: str) -> dict[str, 
                 f"expected one token an id. Export the tokenizer again."
             )
         tokens[number] = token
-    return vocab
 
 
 def canonical_json(

@@ -147,7 +147,7 @@ class DatasetFolder(DatasetLayout):
             left = Path(before)
             with machine_errors(self.work):
                 self.naming.unlink(missing_ok=True)  # Of shards that are made again.
-                for folder in (self.journal, self.staged, self.scratch, self.unmoved_scratch):
+                for folder in (self.journal, self.staged, *self.scratches):
                     _remove(folder)
                 if left.name == self.moved_scratch_name:  # Of this folder, and nobody else's.
                     _remove(left)
@@ -240,9 +240,8 @@ class DatasetFolder(DatasetLayout):
         with machine_errors(self.path):
             for file in (self.manifest, self.identity, self.naming, self.rejects, self.card):
                 file.unlink(missing_ok=True)
-            for folder in (self.journal, self.data, self.tokenizer, self.staged, self.scratch):
+            for folder in (self.journal, self.data, self.tokenizer, self.staged, *self.scratches):
                 _remove(folder)
-            _remove(self.unmoved_scratch)
             self._remove_validation()
 
     def _remove_validation(self) -> None:

@@ -38,11 +38,13 @@ class DatasetLayout:
         self.naming = self.work / "naming.json"
         self.staged = self.work / "shards"
         self.identity = self.work / "run.json"
-        self.unmoved_scratch = self.scratch = self.work / "scratch"
+        self.scratch = self.work / "scratch"
+        self.scratches = [self.scratch]
         place = hashlib.sha256(str(path.resolve()).encode()).hexdigest()[:16]
         self.moved_scratch_name = f"maskprep-{place}"
         if temp_dir is not None:
             self.scratch = Path(temp_dir) / self.moved_scratch_name
+            self.scratches.append(self.scratch)
 
     def read_manifest(self) -> dict[str, Any] | None:
         """Return the manifest, or None where there is none.
