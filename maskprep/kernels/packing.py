@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 from maskprep.kernels.counter_rng import PACK, draw
-from maskprep.kernels.pairing import begins_word
+from maskprep.kernels.row_gather import bit_at
 from maskprep.kernels.segments import lay_segment, lay_specials
 
 # Columns of a plan, int64 [segments, PLAN_COLUMNS].
@@ -54,7 +54,7 @@ def draw_row(settings, item, place):  # type: ignore[no-untyped-def]  # noqa: AN
 def _whole_words(word_starts, start, most):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Return how many tokens the words have that lie wholly in the next `most`."""
     for taken in range(most, 0, -1):
-        if begins_word(word_starts, start + taken):
+        if bit_at(word_starts, np.uint64(start + taken)):
             return taken
     return 0
 

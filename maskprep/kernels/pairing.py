@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 from maskprep.kernels.counter_rng import PAIR, draw
+from maskprep.kernels.row_gather import bit_at
 
 WORD_START = np.uint32(0x80000000)
 TOKEN_ID = np.uint32(0x7FFFFFFF)
@@ -26,17 +27,7 @@ OTHER_SENTENCES, SWAP_THRESHOLD = range(5, 7)
 
 _SEGMENTS = 2
 _SHIFT = np.uint64(32)
-_BYTE = np.uint64(3)
-_PLACE = np.uint64(7)
 SLOTS_PER_PAIR = np.uint64(256)
-
-
-@device
-def begins_word(word_starts, t):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
-    """Tell whether a word begins at spooled token `t`: uint32, 0 or 1."""
-    place = np.uint64(t)
-    byte = np.uint32(word_starts[place >> _BYTE])
-    return (byte >> np.uint32(place & _PLACE)) & np.uint32(1)
 
 
 @kernel("int64(const_int32[::1], const_boolean[::1], int64, int64[::1], int64[::1])")
@@ -94,10 +85,10 @@ def middle_word(word_starts, start, stop):  # type: ignore[no-untyped-def]  # no
     """Return the word border strictly inside that is nearest the middle, or -1."""
     middle = start + (stop - start) // 2  # The same wherever the document lies in its spool.
     for distance in range(stop - start):
-        if start < middle - distance and begins_word(word_starts, middle - distance):
+        if start < middle - distance and bit_at(word_starts, np.uint64(middle - distance)):
             return middle - distance
         inside = start < middle + distance < stop
-        if inside and begins_word(word_starts, middle + distance):
+        if inside and bit_at(word_starts, np.uint64(middle + distance)):
             return middle + distance
     return np.int64(-1)
 

@@ -7,11 +7,17 @@ and the test for that keeps the compiler from copying many values at once (9 tim
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import kernel
+from maskprep.kernels.compilation import inlined, kernel
 
 _BYTE = np.uint64(3)
 _PLACE = np.uint64(7)
 """A bit's number is the byte's number, shifted, and its place in the byte."""
+
+
+@inlined
+def bit_at(bits, place):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return bit number `place`, uint64, of packed bits, the lowest of a byte first: uint8."""
+    return (bits[place >> _BYTE] >> np.uint8(place & _PLACE)) & np.uint8(1)
 
 
 @kernel("void(const_uint8[::1], const_int64[::1], const_int64[::1], int64, uint8[::1])")
@@ -59,5 +65,5 @@ def copy_bit_lists(
         source = np.uint64(first + offsets[row])
         target = np.uint64(destinations[row])
         for i in range(np.uint64(offsets[row + 1] - offsets[row])):
-            bit = (bits[(source + i) >> _BYTE] >> np.uint8((source + i) & _PLACE)) & np.uint8(1)
+            bit = bit_at(bits, source + i)
             gathered[(target + i) >> _BYTE] |= bit << np.uint8((target + i) & _PLACE)

@@ -8,17 +8,9 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import device, kernel
 from maskprep.kernels.counter_rng import PAIR, draw
-from maskprep.kernels.pairing import (
-    BUDGET,
-    DUPLICATE,
-    SEED,
-    SLOTS_PER_PAIR,
-    TOKEN_ID,
-    WORD_START,
-    begins_word,
-)
+from maskprep.kernels.pairing import BUDGET, DUPLICATE, SEED, SLOTS_PER_PAIR, TOKEN_ID, WORD_START
+from maskprep.kernels.row_gather import bit_at
 
-_WORD_START_BIT = np.uint32(31)
 _TRIM_A_SLOT = np.uint64(2)
 _TRIM_B_SLOT = np.uint64(129)
 
@@ -176,8 +168,8 @@ def _copy(ids, word_starts, segments, destinations, gathered):  # type: ignore[n
     for r in range(destinations.size):
         source, target = np.uint64(segments[r, 0]), np.uint64(destinations[r])
         for t in range(np.uint64(segments[r, 1] - segments[r, 0])):
-            begins = begins_word(word_starts, source + t) << _WORD_START_BIT
-            gathered[target + t] = np.uint32(ids[source + t]) | begins
+            begins = np.uint32(bit_at(word_starts, source + t))
+            gathered[target + t] = np.uint32(ids[source + t]) | begins * WORD_START
 
 
 @kernel("void(const_uint32[::1], const_uint8[::1], int64[:, ::1], const_int64[::1], uint32[::1])")
