@@ -206,9 +206,7 @@ def _measured(counts: RowCounts) -> dict[str, Any]:
 
 def _first_rows(shards: Sequence[Path], num_rows: int) -> Iterator[dict[str, Any]]:
     for path in shards:
-        file = open_shard(path)
-        # A row of documents can hold a million tokens: few at a time.
-        for batch in file.iter_batches(max(num_rows, 1), use_threads=False):
+        for batch in read_shard(path, open_shard(path).schema_arrow.names, 0, num_rows):
             yield from batch.to_pylist()
 
 

@@ -29,7 +29,7 @@ from maskprep.cli.report import (
     split_lines,
 )
 from maskprep.stages.measurement import TOKEN_COLUMNS
-from maskprep.storage.atomic import atomic_file
+from maskprep.storage.atomic import atomic_file, machine_errors
 
 SHOWN_TOKENS = 512
 """Of a row; documents can be far longer."""
@@ -59,8 +59,14 @@ def write_html(inspected: Sequence[Inspected], path: str) -> None:
             color_system="truecolor",
         )
         _print_all(console, inspected, colour=True)
-    with atomic_file(Path(path)) as file:
-        file.write(console.export_html().encode())
+    page = console.export_html().encode()
+    target = Path(path).resolve()  # A link stays one.
+    if target.exists() and not target.is_file():
+        with machine_errors(target):  # A pipe or a device is written to, and not replaced.
+            target.write_bytes(page)
+        return
+    with atomic_file(target) as file:
+        file.write(page)
 
 
 def write_json(inspected: Sequence[Inspected]) -> None:

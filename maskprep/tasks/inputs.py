@@ -176,7 +176,8 @@ def _refuse_equal_shards(inputs: Sequence[str], parts: Sequence[StageInput]) -> 
 
 
 def _open_stream(request: InputRequest) -> StageInput:
-    assert request.stdin is not None
+    if request.stdin is None:
+        raise ConfigError("standard input is closed. Pipe a stream in, or name a path.")
     reader = StreamReader(request.stdin, "standard input")
     schema = request.check(reader.origin, reader.schema)
     text = reader.metadata.get(b"maskprep")

@@ -1,6 +1,8 @@
 """inspect: what it finds in data sets, shards, streams and tokenizers."""
 
 import json
+import os
+import threading
 
 import pytest
 from typer.testing import CliRunner
@@ -144,3 +146,32 @@ def test_what_cannot_be_inspected(tmp_path, make, exit_code, expected):
     assert result.exit_code == exit_code
     assert expected in result.stderr
     assert len(result.stderr.splitlines()) == 1
+
+
+@pytest.mark.parametrize("made", ["documents", "labels"])
+def test_a_damaged_page_is_named(stages, tmp_path, made):
+    shard = min((stages / made / "data").iterdir())
+    data = bytearray(shard.read_bytes())
+    data[len(data) // 3] ^= 1
+    (tmp_path / "part.parquet").write_bytes(data)
+    result = CliRunner().invoke(app, ["inspect", str(tmp_path / "part.parquet")])
+    assert result.exit_code == 1
+    assert "part.parquet: damaged at row" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_html_is_written_through_links_and_into_pipes(stages, tmp_path):
+    plain, link, pipe = (tmp_path / name for name in ("plain.html", "link.html", "pipe"))
+    plain.write_text("older")
+    link.symlink_to(plain)
+    os.mkfifo(pipe)
+    maskprep("inspect", stages / "labels", "--html", link)
+    assert link.is_symlink()
+    assert plain.read_text().startswith("<!DOCTYPE html>")
+    read = []
+    reader = threading.Thread(target=lambda: read.append(pipe.read_text()))
+    reader.start()
+    maskprep("inspect", stages / "labels", "--html", pipe)
+    reader.join()
+    assert pipe.is_fifo()
+    assert read == [plain.read_text()]

@@ -290,6 +290,17 @@ def test_a_real_disk(commands, undisturbed, tmp_path, options, more):
     assert tree_of(copy / "prepare") == undisturbed["prepare"]
 
 
+@pytest.mark.parametrize("command", ["tokenize - --tokenizer x", "pair -", "pack -", "mask -"])
+def test_standard_input_that_is_closed(tmp_path, toy_tokenizer, command):
+    words = f"{command.replace(' x', f' {toy_tokenizer}')} --output {tmp_path / 'out'}"
+    script = f"{MASKPREP} {words} <&-"
+    result = subprocess.run(["bash", "-c", script], capture_output=True, text=True, check=False)
+    assert result.returncode == 2
+    assert "tandard input is closed. Pipe" in result.stderr
+    assert len(result.stderr.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
 @pytest.mark.parametrize(
     ("redirected", "code", "message"),
     [
