@@ -81,9 +81,16 @@ class _Kernel(Generic[P, R]):
     A command imports the kernels of all stages and calls those of one.
     """
 
-    def __init__(self, function: Callable[P, R], types: Any) -> None:  # noqa: ANN401 - a signature
+    def __init__(
+        self,
+        function: Callable[P, R],
+        types: Any,  # noqa: ANN401 - a signature
+        *,
+        makes_arrays: bool,
+    ) -> None:
         self._function = function
         self._types = types
+        self._options = {"nogil": True, "_nrt": makes_arrays}
         self._compiled: Callable[P, R] | None = None
         functools.update_wrapper(self, function)
 
@@ -94,27 +101,31 @@ class _Kernel(Generic[P, R]):
 
     def _compile(self) -> Callable[P, R]:
         if _FOLDER is None:
-            return _njit(self._types, nogil=True)(self._function)
+            return _njit(self._types, **self._options)(self._function)
         # Numba reads its cache folder only while it decorates; a host program keeps its own.
         before = _SETTINGS.CACHE_DIR
         _SETTINGS.CACHE_DIR = str(_FOLDER)
         try:
-            return _njit(self._types, nogil=True, cache=True)(self._function)
+            return _njit(self._types, cache=True, **self._options)(self._function)
         finally:
             _SETTINGS.CACHE_DIR = before
 
 
-def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def kernel(
+    signature: str, *, makes_arrays: bool = False
+) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Compile a function for one signature, without the GIL, kept on disk between runs.
 
     Args:
         signature: Numba's notation, e.g. "void(const_int32[::1], int64[::1], uint64)"; `const_`
             marks arrays that are only read, which may then be read-only ones too.
+        makes_arrays: whether it does. One that does not need not count references to arrays, which
+            where a loop passes arrays on can cost more than all that it does.
     """
 
     def compile_function(function: Callable[P, R]) -> Callable[P, R]:
         types = eval(signature, {"__builtins__": {}}, _SIGNATURE_NAMES)  # noqa: S307 - our own source
-        return _Kernel(function, types)
+        return _Kernel(function, types, makes_arrays=makes_arrays)
 
     return compile_function
 
@@ -122,8 +133,7 @@ def kernel(signature: str) -> Callable[[Callable[P, R]], Callable[P, R]]:
 def device(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a small function that only other kernels call; each caller's code includes it.
 
-    It makes no arrays, so it need not count references to them, which costs more than most of what
-    such functions do.
+    It makes no arrays (see `kernel`).
     """
     return _njit(nogil=True, _nrt=False)(function)
 

@@ -142,7 +142,8 @@ def select_covered_units(key, item, origin, budget, u0, num_units, scratch, oppo
 
 @kernel(
     "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_uint64[::1], uint64, const_int64[::1], uint8[::1], int64[::1])"
+    " const_uint64[::1], uint64, const_int64[::1], uint8[::1], int64[::1])",
+    makes_arrays=True,
 )
 def choose_units(
     maskable: NDArray[np.bool_],
@@ -229,7 +230,8 @@ def pick_replacement(high, low, pool, cumulative):  # type: ignore[no-untyped-de
 
 @kernel(
     "void(const_int64[::1], const_int64[::1], const_uint8[::1], const_int32[::1],"
-    " const_uint64[::1], const_uint64[::1], int32, const_uint64[::1], int32[::1], int64[::1])"
+    " const_uint64[::1], const_uint64[::1], int32, const_uint64[::1], int32[::1], int64[::1])",
+    makes_arrays=True,
 )
 def replace_tokens(
     offsets: NDArray[np.int64],

@@ -26,7 +26,8 @@ _FORCE_SLOT = np.uint64(0x80000001)
 
 @kernel(
     "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_uint64[::1], const_uint64[::1], int64, boolean[::1])"
+    " const_uint64[::1], const_uint64[::1], int64, boolean[::1])",
+    makes_arrays=True,
 )
 def join_words(
     maskable: NDArray[np.bool_],
@@ -96,7 +97,8 @@ def _every_other(firsts, ranks, first, num_units, taken):  # type: ignore[no-unt
 
 @kernel(
     "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_uint64[::1], uint64, uint8[::1], int64[::1])"
+    " const_uint64[::1], uint64, uint8[::1], int64[::1])",
+    makes_arrays=True,
 )
 def choose_units_apart(
     maskable: NDArray[np.bool_],
@@ -166,7 +168,8 @@ def choose_units_apart(
 
 @kernel(
     "void(const_boolean[::1], const_boolean[::1], const_int64[::1], const_int64[::1],"
-    " const_uint64[::1], uint64, boolean, uint8[::1], int64[::1])"
+    " const_uint64[::1], uint64, boolean, uint8[::1], int64[::1])",
+    makes_arrays=True,
 )
 def choose_each_unit(
     maskable: NDArray[np.bool_],
@@ -222,7 +225,8 @@ def choose_each_unit(
 
 
 @kernel(
-    "void(const_int64[::1], const_int64[::1], const_uint64[::1], int64, uint8[::1], int64[::1])"
+    "void(const_int64[::1], const_int64[::1], const_uint64[::1], int64, uint8[::1], int64[::1])",
+    makes_arrays=True,
 )
 def cut_selection(
     offsets: NDArray[np.int64],

@@ -148,7 +148,8 @@ def _merge_pair(  # type: ignore[no-untyped-def]  # noqa: ANN202
 
 @kernel(
     "int32[:, ::1](int32[::1], const_int64[::1], const_int64[::1], const_uint8[::1],"
-    " const_int64[::1], int64, int64, int64)"
+    " const_int64[::1], int64, int64, int64)",
+    makes_arrays=True,
 )
 def learn_merges(
     symbols: NDArray[np.int32],

@@ -335,7 +335,8 @@ def forget_chunks(
         place = chunks[c, START]
         for i in range(chunks[c, LENGTH]):
             arena[used + i] = arena[place + i]
-        chunks[kept] = chunks[c]
+        for field in range(chunks.shape[1]):
+            chunks[kept, field] = chunks[c, field]
         chunks[kept, START] = used
         used += chunks[c, LENGTH]
         kept += 1

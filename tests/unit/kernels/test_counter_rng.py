@@ -32,7 +32,9 @@ ROUNDS = st.one_of(st.integers(0, 2**24 - 1), st.just(2**24 - 1))
 CASES = settings(deadline=None, max_examples=50)
 
 
-@kernel("void(uint64, uint64, uint64, uint64, uint64, uint64[::1], uint64[:, ::1])")
+@kernel(
+    "void(uint64, uint64, uint64, uint64, uint64, uint64[::1], uint64[:, ::1])", makes_arrays=True
+)
 def draw_twice(seed, stream, round_, item, slot, one, many):
     one[0], one[1], one[2], one[3] = draw(seed, stream, round_, item, slot)
     slots = np.empty(3, np.uint64)
