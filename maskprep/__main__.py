@@ -1,14 +1,11 @@
 """The command `maskprep`, also as `python -m maskprep`."""
 
 import contextlib
-import gc
 import os
 import signal
 import sys
 
-GARBAGE_THRESHOLDS = (100_000, 50, 50)
-"""Libraries make a million objects that live to the end; Python's own thresholds look through them
-again and again."""
+from maskprep.cli.process import set_up_process
 
 
 def main() -> None:
@@ -16,7 +13,7 @@ def main() -> None:
     # Before and after a run there is nothing to unwind, and nothing to say.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-    gc.set_threshold(*GARBAGE_THRESHOLDS)
+    set_up_process()
 
     from maskprep.cli import app  # noqa: PLC0415 - it takes a moment
 

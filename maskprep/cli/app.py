@@ -67,10 +67,6 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
-    # Processes do the work; the library's threads would only get into their way.
-    for name in ("RAYON_NUM_THREADS", "OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
-        os.environ.setdefault(name, "1")
-    os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Text of any language must not fail in a terminal of one.
         sys.stdout.reconfigure(errors="backslashreplace")
