@@ -33,9 +33,8 @@ def shard_rows_for(total: int, max_seq_length: int) -> int:
     About 256 MiB (2^26 tokens); a smaller data set still gets 16 equal shards, if each then holds
     at least a row group, so that readers and our own workers have something to share out.
     """
-    group = row_group_rows(max_seq_length)
-    even = -(-total // FEWEST_SHARDS)
-    return min(max(1, MAX_SHARD_TOKENS // max_seq_length), max(group, -(-even // group) * group))
+    most = max(1, MAX_SHARD_TOKENS // max_seq_length)
+    return min(most, max(row_group_rows(max_seq_length), -(-total // FEWEST_SHARDS)))
 
 
 def edges_every(rows: int, total: int) -> list[int]:
