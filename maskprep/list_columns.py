@@ -90,7 +90,17 @@ def find_strange_id(column: pa.ListArray, num_ids: int) -> tuple[int, int] | Non
     if unsigned.max(initial=0) < num_ids:
         return None
     token = int(np.argmax(unsigned >= num_ids))
-    return int(np.searchsorted(offsets, token, side="right")) - 1, int(ids[token])
+    return int(owners_of(np.array(token), offsets)), int(ids[token])
+
+
+def owners_of(places: NDArray[np.int64], offsets: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the rows that values of a list column are in.
+
+    Args:
+        places: int64 [values], numbers of flat values.
+        offsets: int64 [rows + 1], where each row's values begin.
+    """
+    return np.searchsorted(offsets, places, side="right") - 1
 
 
 def list_column(values: NDArray[Any], offsets: NDArray[np.int64]) -> pa.ListArray:

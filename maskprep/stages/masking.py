@@ -19,6 +19,7 @@ from maskprep.list_columns import (
     list_offsets,
     numpy_array,
 )
+from maskprep.row_values import id_faults, part_faults, type_faults
 from maskprep.schema import kind_of_examples, masked_schema
 from maskprep.stages.listed_words import ListedWords
 from maskprep.stages.selection import TokenRows, select_tokens
@@ -127,11 +128,13 @@ def mask_examples(
         As many rows, in the same order, with the columns of `masked_schema`.
 
     Raises:
-        ShardError: ids that the tokenizer does not have, or lists of different lengths.
+        ShardError: ids that the tokenizer does not have, lists of different lengths, or other
+            values that no row can have.
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
     check_ids(batch, vocabulary.maskable.size)
     _check_lengths(batch)
+    _check_values(batch)
     token_rows = _token_rows(batch, vocabulary, config)
     selected, chosen = select_tokens(token_rows, config, epoch)
     input_ids = target_ids.copy()
@@ -224,6 +227,15 @@ def _check_lengths(batch: pa.RecordBatch) -> None:
             f"{others[row + 1] - others[row]} values; expected {offsets[row + 1] - offsets[row]}, "
             f"one for each token. Make the examples again."
         )
+
+
+def _check_values(batch: pa.RecordBatch) -> None:
+    offsets = list_offsets(batch.column("input_ids"))
+    checks = (id_faults(batch), part_faults(batch, offsets), type_faults(batch, offsets))
+    for what, rows in itertools.chain(*checks):
+        if rows.size:
+            example = batch.column("example_id")[int(rows[0])]
+            raise ShardError(f"example {example}: {what}. Make the examples again.")
 
 
 def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:

@@ -1,5 +1,6 @@
 """What rows must be, whatever made them: checked batch by batch, and counted on the way."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -7,7 +8,8 @@ import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.list_columns import flat_values, list_offsets, numpy_array
+from maskprep.list_columns import flat_values, list_offsets, numpy_array, owners_of
+from maskprep.row_values import RowFault, id_faults, part_faults, type_faults
 from maskprep.stages.measurement import TOKEN_COLUMNS, count_two_segments, selected_tokens
 from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
 from maskprep.stages.row_rules import RowRules, RowTotals
@@ -22,8 +24,11 @@ _OF_SELECTED = (
     ("mask_positions", ("mask_ids", "mask_weights")),
 )
 """Columns of positions, and those with a value for each position."""
-_LABELS = ("next_sentence_label", "sentence_order_label")
-_NOT_NEGATIVE = ("example_id", "document_id", "document_id_b", "document_part")
+_COUNTED = (
+    *("document_id", "document_part", "next_sentence_label", "sentence_order_label"),
+    "epoch",
+)
+"""Columns with one value for each row that tells something of all rows."""
 
 
 @dataclass
@@ -37,6 +42,11 @@ class RowFaults:
         if rows.size:
             first, number = self.found.get(what, (int(rows[0]), 0))
             self.found[what] = first, number + int(np.unique(rows).size)
+
+    def note_all(self, faults: Iterable[RowFault], first_row: int) -> None:
+        """Add faults of a batch whose first row has this number in the shard."""
+        for what, rows in faults:
+            self.note(what, first_row + rows)
 
     def lines(self) -> list[str]:
         """Return one line for each kind of fault."""
@@ -79,23 +89,17 @@ class RowChecker:
     def _check_rows(self, batch: pa.RecordBatch) -> None:
         """Check the columns that have one value for each row."""
         first_row, note = self.totals.rows, self.faults.note
+        self.faults.note_all(id_faults(batch), first_row)
         columns = {
-            one: numpy_array(batch.column(one))
-            for one in (*_NOT_NEGATIVE, *_LABELS, "epoch")
-            if one in batch.schema.names
+            name: numpy_array(column)
+            for name, column in zip(batch.schema.names, batch.columns, strict=True)
+            if name in _COUNTED
         }
-        for name in _NOT_NEGATIVE:
-            if name in columns:
-                note(f"{name} is negative", first_row + np.flatnonzero(columns[name] < 0))
         ids = columns["document_id"]
         before = self.document_range or (int(ids[0]), int(ids[0]))
         self.document_range = min(before[0], int(ids.min())), max(before[1], int(ids.max()))
         if "document_part" in columns:
             self.totals.documents += int(np.count_nonzero(columns["document_part"] == 0))
-        for name in _LABELS:
-            if name in columns:
-                wrong = np.flatnonzero((columns[name] < 0) | (columns[name] > 1))
-                note(f"{name} is neither 0 nor 1", first_row + wrong)
         if "next_sentence_label" in columns:
             self.totals.random_pairs += int(np.count_nonzero(columns["next_sentence_label"] == 1))
         if "sentence_order_label" in columns:
@@ -122,17 +126,15 @@ class RowChecker:
         fits = self._lists_fit(batch, rows, name)
         strange = (rows.ids < 0) | (rows.ids >= limit)
         note(f"{name} holds an id outside 0 to {limit - 1:,}", rows.of_tokens(strange))
-        for one, part in (("sentence_lengths", "sentence"), ("sequence_lengths", "sequence")):
-            if one in batch.schema.names:
-                self._check_parts(batch, rows, one, part)
+        self.faults.note_all(part_faults(batch, rows.offsets), rows.first)
+        self._count_parts(batch)
         if not fits or strange.any():
             return
         if self.rules.unknown_id is not None and self.epoch is None:
             unknown = np.count_nonzero(rows.ids == self.rules.unknown_id)
             self.totals.unknown_tokens += int(unknown)
-        for one in ("token_type_ids", "segment_ids"):
-            if one in batch.schema.names:
-                self._check_types(batch, rows, one)
+        self.faults.note_all(type_faults(batch, rows.offsets), rows.first)
+        self._count_segments(batch, rows)
         if "padding_mask" in batch.schema.names:
             padding = ~flat_values(batch.column("padding_mask"))[0]
             note("padding_mask is false in an unpadded row", rows.of_tokens(padding))
@@ -170,33 +172,18 @@ class RowChecker:
             self.faults.note(f"{positions} does not ascend", rows.first + owners[falls])
         return len(self.faults.found) == before
 
-    def _check_parts(self, batch: pa.RecordBatch, rows: "_Rows", name: str, part: str) -> None:
-        """Check the lengths of a row's sentences, or of its documents."""
-        lengths, offsets = flat_values(batch.column(name))
-        owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
-        sums = np.bincount(owners, lengths, rows.lengths.size).astype(np.int64)
-        wrong = rows.first + np.flatnonzero(sums != rows.lengths)
-        self.faults.note(f"{name} does not sum to the row's tokens", wrong)
-        empty = rows.first + owners[lengths <= 0]
-        self.faults.note(f"{name} holds a {part} without tokens", empty)
-        if part == "sentence":
-            self.totals.sentences += lengths.size
-        else:
-            self.totals.sequences += lengths.size
+    def _count_parts(self, batch: pa.RecordBatch) -> None:
+        if "sentence_lengths" in batch.schema.names:
+            self.totals.sentences += int(list_offsets(batch.column("sentence_lengths"))[-1])
+        if "sequence_lengths" in batch.schema.names:
+            self.totals.sequences += int(list_offsets(batch.column("sequence_lengths"))[-1])
 
-    def _check_types(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
-        """Check the token types, and those of packed rows for segments A and B in this order."""
-        types = flat_values(batch.column(name))[0]
-        strange = (types < 0) | (types > 1)
-        self.faults.note(f"{name} is neither 0 nor 1", rows.of_tokens(strange))
-        if "sequence_lengths" not in batch.schema.names:
-            return
-        falls = np.zeros(types.size, np.bool_)
-        falls[1:] = np.diff(types) < 0
-        firsts = rows.offsets[:-1][rows.lengths > 0]
-        falls[firsts] = types[firsts] != 0
-        self.faults.note(f"{name} is not 0 ... 0 1 ... 1", rows.of_tokens(falls))
-        self.totals.two_segment_rows += count_two_segments(types, rows.offsets)
+    def _count_segments(self, batch: pa.RecordBatch, rows: "_Rows") -> None:
+        names = batch.schema.names
+        for name in ("token_type_ids", "segment_ids"):
+            if name in names and "sequence_lengths" in names:
+                types = flat_values(batch.column(name))[0]
+                self.totals.two_segment_rows += count_two_segments(types, rows.offsets)
 
     def _check_selection(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> None:
         """Check which tokens are selected and what stands in their place."""
@@ -279,7 +266,7 @@ class _Rows:
 
     def owners(self, tokens: NDArray[np.int64]) -> NDArray[np.int64]:
         """Return the rows of tokens that are numbered in the batch."""
-        return self.first + np.searchsorted(self.offsets, tokens, side="right") - 1
+        return self.first + owners_of(tokens, self.offsets)
 
     def of_tokens(self, marks: NDArray[np.bool_]) -> NDArray[np.int64]:
         """Return the rows that marked tokens are in."""

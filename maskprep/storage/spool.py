@@ -17,6 +17,7 @@ from maskprep.errors import ShardError
 from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
 from maskprep.kernels.pairing import cut_long_sentences, measure_partners
 from maskprep.list_columns import find_strange_id, flat_values, list_offsets, numpy_array
+from maskprep.row_values import id_faults
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.narrow_ids import MOST_NARROW_IDS
 
@@ -48,7 +49,7 @@ def write_spool(
 
     Raises:
         ShardError: the first row goes on with a document of another shard, a row's lists disagree,
-            or there is an id that the tokenizer does not have.
+            there is an id that the tokenizer does not have, or an id of its own is negative.
         MachineError: the disk is full or refuses.
     """
     num_tokens = num_sentences = 0
@@ -67,7 +68,8 @@ def write_spool(
             sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
                 _check_lists(batch)
-                _check_ids(batch, num_ids)
+                _check_token_ids(batch, num_ids)
+                _check_own_ids(batch)
                 ids, _ = flat_values(batch.column("input_ids"))
                 word_starts, _ = flat_values(batch.column("word_starts"))
                 lengths, row_sentences = _piece_lengths(batch, word_starts, max_tokens, cut)
@@ -143,7 +145,7 @@ def _check_lists(batch: pa.RecordBatch) -> None:
     )
 
 
-def _check_ids(batch: pa.RecordBatch, num_ids: int) -> None:
+def _check_token_ids(batch: pa.RecordBatch, num_ids: int) -> None:
     strange = find_strange_id(batch.column("input_ids"), num_ids)
     if strange is None:
         return
@@ -152,6 +154,15 @@ def _check_ids(batch: pa.RecordBatch, num_ids: int) -> None:
         f"document {batch.column('document_id')[row]}: input_ids holds {found}; expected 0 to "
         f"{num_ids - 1}, the tokenizer's ids. Make the documents again with 'maskprep tokenize'."
     )
+
+
+def _check_own_ids(batch: pa.RecordBatch) -> None:
+    for what, rows in id_faults(batch):
+        if rows.size:
+            document = batch.column("document_id")[int(rows[0])]
+            raise ShardError(
+                f"document {document}: {what}. Make the documents again with 'maskprep tokenize'."
+            )
 
 
 def _piece_lengths(

@@ -27,9 +27,9 @@ ROW = {
 }
 
 
-def mask(row, config):
+def mask(row, config, schema=EXAMPLES):
     batch = pa.record_batch(
-        [pa.array([row[field.name]], field.type) for field in EXAMPLES], schema=EXAMPLES
+        [pa.array([row[field.name]], field.type) for field in schema], schema=schema
     )
     return mask_examples(batch, VOCABULARY, config, 0, MaskingCounts())
 
@@ -67,6 +67,28 @@ def test_a_list_of_another_length_than_the_tokens_is_refused(name, value, unit):
     row = ROW | {name: [value]}
     with pytest.raises(ShardError, match=f"example 7: {name} holds 1 values; expected 9"):
         mask(row, MaskingConfig(unit=unit))
+
+
+@pytest.mark.parametrize("form", ["labels", "keras"])
+@pytest.mark.parametrize(
+    ("kind", "name", "value", "expected"),
+    [
+        ("nsp", "example_id", -7, "example -7: example_id is negative"),
+        ("nsp", "document_id_b", -1, "example 7: document_id_b is negative"),
+        ("nsp", "next_sentence_label", 2, "example 7: next_sentence_label is neither 0 nor 1"),
+        ("sop", "sentence_order_label", -1, "example 7: sentence_order_label is neither 0 nor 1"),
+        ("nsp", "token_type_ids", [0] * 8 + [127], "example 7: token_type_ids is neither 0 nor 1"),
+        ("nsp", "token_type_ids", [-1] + [0] * 8, "example 7: token_type_ids is neither 0 nor 1"),
+        ("segments", "token_type_ids", [1] * 9, r"token_type_ids is not 0 ... 0 1 ... 1"),
+        ("segments", "token_type_ids", [0] * 8 + [3], "token_type_ids is neither 0 nor 1"),
+        ("packed", "sequence_lengths", [4, 4], "sequence_lengths does not sum to the row's"),
+        ("packed", "sequence_lengths", [-4, 13], "sequence_lengths holds a sequence without"),
+    ],
+)
+def test_a_value_that_no_row_can_have_is_refused(kind, name, value, expected, form):
+    row = ROW | KEPT_APART | {name: value}
+    with pytest.raises(ShardError, match=rf"{expected}.*\. Make the examples again\."):
+        mask(row, MaskingConfig(columns=form), examples_schema(kind))
 
 
 def test_only_a_column_that_masking_does_not_make_can_be_kept():

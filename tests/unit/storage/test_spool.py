@@ -175,3 +175,13 @@ def test_an_id_that_the_tokenizer_does_not_have_is_refused(tmp_path, token):
     bad = batch.set_column(place, DOCUMENTS.field(place), pa.array(ids, DOCUMENTS.types[place]))
     with pytest.raises(ShardError, match=f"document 4: input_ids holds {token}; expected 0 to 53"):
         write_spool([bad], tmp_path, 10, 54)
+
+
+@pytest.mark.parametrize("name", ["document_id", "document_part"])
+def test_a_negative_id_is_refused(tmp_path, name):
+    batch = batch_of(*ROWS)
+    numbers = [*batch.column(name).to_pylist()[:-1], -2]
+    place = DOCUMENTS.names.index(name)
+    bad = batch.set_column(place, DOCUMENTS.field(place), pa.array(numbers, DOCUMENTS.types[place]))
+    with pytest.raises(ShardError, match=rf"document -?\d: {name} is negative"):
+        write_spool([bad], tmp_path, 10, NUM_IDS)
