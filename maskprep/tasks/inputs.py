@@ -1,7 +1,7 @@
 """What `pair` and `mask` read: data-set folders, loose shards, or a stream."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -251,17 +251,7 @@ def _open_folder(path: Path, request: InputRequest) -> StageInput:
             f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what "
             f"{request.commands} writes."
         )
-    shards = []
-    for entry in manifest["shards"]:
-        shard = folder.data / Path(entry["name"]).name
-        size = shard.stat().st_size if shard.exists() else None
-        if size != entry["bytes"]:
-            found = "is missing" if size is None else f"has {size} bytes"
-            raise ShardError(
-                f"{shard} {found}; the manifest says {entry['bytes']} bytes. Make the data set "
-                f"again."
-            )
-        shards.append((str(shard), int(entry["rows"])))
+    shards = [_listed_shard(folder, entry) for entry in manifest["shards"]]
     if not shards:
         raise ShardError(f"{path} holds no rows: its manifest lists no shard.")
     record, schema = _record_of(Path(shards[0][0]), request)
@@ -271,3 +261,25 @@ def _open_folder(path: Path, request: InputRequest) -> StageInput:
     ]
     history = [*manifest.get("history", []), history_entry(manifest["stage"], manifest)]
     return StageInput(record, tokenizer, schema, shards, sources, history)
+
+
+def _listed_shard(folder: DatasetLayout, entry: Mapping[str, Any]) -> tuple[str, int]:
+    """Return path and number of rows of a shard, which are those that its manifest says.
+
+    Raises:
+        ShardError: they are not.
+    """
+    shard = folder.data / Path(entry["name"]).name
+    size = shard.stat().st_size if shard.exists() else None
+    if size != entry["bytes"]:
+        found = "is missing" if size is None else f"has {size} bytes"
+        raise ShardError(
+            f"{shard} {found}; the manifest says {entry['bytes']} bytes. Make the data set again."
+        )
+    rows = open_shard(shard).metadata.num_rows
+    if rows != entry["rows"]:
+        raise ShardError(
+            f"{shard} has {rows} rows; the manifest says {entry['rows']} rows. Make the data set "
+            f"again."
+        )
+    return str(shard), rows

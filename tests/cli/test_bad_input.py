@@ -7,6 +7,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import tokenizers
+from data_sets import edit_manifest
 from tokenizers import models, pre_tokenizers
 from typer.testing import CliRunner
 
@@ -245,6 +246,28 @@ def test_a_damaged_data_set(examples, tmp_path):
     shard.write_bytes(shard.read_bytes()[:-10])
     result = maskprep("mask", examples, "--output", tmp_path / "masked")
     assert_one_line(result, 1, shard.name, "the manifest says")
+
+
+@pytest.mark.parametrize("command", ["pair", "pack", "mask"])
+@pytest.mark.parametrize("kept", [0, 1])
+def test_a_shard_of_fewer_rows_than_the_manifest_says(examples, tmp_path, command, kept):
+    folder = examples if command == "mask" else tmp_path / "documents"
+    shard = next((folder / "data").iterdir())
+    rows = pq.read_table(shard)
+    pq.write_table(rows.slice(0, kept), shard)
+    size = shard.stat().st_size
+    edit_manifest(folder, lambda manifest: manifest["shards"][0].update(bytes=size))
+    result = maskprep(command, folder, "--output", tmp_path / "masked")
+    expected = f"has {kept} rows; the manifest says {rows.num_rows} rows"
+    assert_one_line(result, 1, shard.name, expected)
+
+
+@pytest.mark.parametrize("said", [0, 1, 1000])
+def test_a_manifest_of_other_rows_than_the_shard_has(examples, tmp_path, said):
+    edit_manifest(examples, lambda manifest: manifest["shards"][0].update(rows=said))
+    result = maskprep("mask", examples, "--output", tmp_path / "masked")
+    assert_one_line(result, 1, f"rows; the manifest says {said} rows")
+    assert not (tmp_path / "masked").exists()
 
 
 def test_a_manifest_that_is_none(examples, tmp_path):
