@@ -46,8 +46,13 @@ from maskprep.tasks.running import (
 )
 from maskprep.tasks.tokenization import find_corpus, require_readable_again
 from maskprep.tasks.training import TrainingSummary, learn_tokenizer, train_once
-from maskprep.tasks.validation import verify_validation, with_summary, with_validation
-from maskprep.tasks.verification import Verification, existing_folder, verify_folder
+from maskprep.tasks.validation import with_summary, with_validation
+from maskprep.tasks.verification import (
+    Verification,
+    existing_folder,
+    verify_folder,
+    verify_validation,
+)
 from maskprep.tasks.word_lists import listed_words, with_words_of_files
 from maskprep.tasks.writing import require_maskable, required_padding
 

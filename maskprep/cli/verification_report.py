@@ -12,13 +12,19 @@ from maskprep.cli.report import open_console, padding_share, print_lines
 from maskprep.cli.standard_streams import printable
 from maskprep.config import SWAPPED_SHARE
 from maskprep.errors import ShardError
+from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.manifest import FORMAT_VERSION
+from maskprep.tasks.rerun import reads_text
+from maskprep.tasks.validation import has_validation, lacks_validation
 
 if TYPE_CHECKING:
     from maskprep.stages.row_rules import RowTotals
     from maskprep.tasks.verification import Verification
 
 Line = tuple[str, str]
+
+_WITH_STRAYS = ("data/", "validation")
+"""Beginnings of places where what is not of the data set is found."""
 
 
 def report_verification(found: "Verification", *, as_json: bool, quiet: bool) -> None:
@@ -80,20 +86,25 @@ def _advice(found: "Verification", *, tried_repair: bool) -> str:
             "A manifest that is wrong cannot be repaired: run the command that made the data set "
             "again, with --overwrite."
         )
-    names = {f"data/{shard['name']}" for shard in manifest["shards"]}
+    expected = {f"data/{shard['name']}" for shard in manifest["shards"]}
+    expected |= {"validation"} if has_validation(manifest) else set()
     strays = [
-        one for one in found.faults if one.place.startswith("data/") and one.place not in names
+        one
+        for one in found.faults
+        if one.place.startswith(_WITH_STRAYS) and one.place not in expected
     ]
     if len(strays) == len(found.faults):
-        return "Move away what does not belong into data/: readers would read it."
-    if all(fault.place == "validation" for fault in found.faults):
+        return f"Move away what does not belong into {found.folder}: readers would read it."
+    can_mend = reads_text(manifest) and lacks_validation(DatasetLayout(found.folder), manifest)
+    only_validation = all(fault.place == "validation" for fault in found.faults)
+    if only_validation and (tried_repair or not can_mend):
         return (
             f"Make the validation data again: the command that made the data set, with --split "
             f"validation --tokenizer {found.folder}/tokenizer --output {found.folder}/validation."
         )
     if tried_repair:
         return "A repair could not mend more."
-    needs_input = found.broken_shards() or found.at("tokenizer")
+    needs_input = found.broken_shards() or found.at("tokenizer") or found.at("validation")
     how, inputs = (", from what it was made from", " INPUT...") if needs_input else ("", "")
     return f"Repair it{how}: 'maskprep verify {found.folder} --repair{inputs}'."
 

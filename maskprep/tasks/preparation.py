@@ -14,9 +14,9 @@ from maskprep.config import (
 )
 from maskprep.encoders.choosing import ChosenEncoder
 from maskprep.encoders.loading import Tokenizer
-from maskprep.engines.local import LocalEngine
 from maskprep.tasks.jobs import PreparationJob
 from maskprep.tasks.makers import ExamplesConfig, stage_of
+from maskprep.tasks.plan import Engine
 from maskprep.tasks.records import (
     Identity,
     Record,
@@ -71,7 +71,7 @@ class Preparation:
     recipe: Recipe
     text: CorpusText
     context: Context
-    engine: LocalEngine
+    engine: Engine
 
     def identity(self, made_with: str | TrainingConfig, **more: bool) -> Identity:
         """Return what decides the result."""

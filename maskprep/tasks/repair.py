@@ -6,6 +6,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from maskprep.config import TrainingConfig
+from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
 from maskprep.errors import ConfigError
 from maskprep.storage.atomic import atomic_file, move_into
@@ -13,6 +14,7 @@ from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.manifest import differing
 from maskprep.tasks.expectations import load_copy
 from maskprep.tasks.plan import Run
+from maskprep.tasks.preparation import Preparation
 from maskprep.tasks.records import Record, config_from, installed_versions
 from maskprep.tasks.rerun import (
     SHOWN_SOURCES,
@@ -21,6 +23,7 @@ from maskprep.tasks.rerun import (
     job_of,
     open_corpus,
     reads_text,
+    recipe_of,
     require_same_sources,
     roles_of,
     was_piped,
@@ -28,6 +31,7 @@ from maskprep.tasks.rerun import (
 from maskprep.tasks.running import Context
 from maskprep.tasks.tokenization import CorpusText
 from maskprep.tasks.training import train_once
+from maskprep.tasks.validation import lacks_validation
 from maskprep.tasks.verification import Fault, Verification, verify_folder
 
 
@@ -62,6 +66,9 @@ def repair_folder(
     if found.at("README.md"):
         folder.write_card(found.manifest)
         repaired.append("README.md")
+    if text is not None and lacks_validation(folder, found.manifest):
+        _mend_validation(rerun, text)
+        repaired.append(folder.validation.name)
     sound = {number: one for number, one in found.receipts.items() if number not in broken}
     after = verify_folder(folder, run, sound)
     return replace(after, faults=(*after.faults, *unlike), repaired=tuple(repaired))
@@ -147,6 +154,16 @@ def _mend_shards(
             unlike.append(Fault(f"data/{name}", _unlike(manifest, rows_are_same=is_like)))
     move_into(folder.data, same)
     return [f"data/{name}" for name in same], unlike
+
+
+def _mend_validation(rerun: Rerun, text: CorpusText) -> None:
+    """Make the validation data that is missing; its manifest shows whether it is the same."""
+    recipe = recipe_of(rerun.manifest)
+    parse = recipe.tokenization.special_tokens_in_text == "parse"
+    tokenizer = load_tokenizer(str(rerun.folder.tokenizer), parse_special_tokens=parse)
+    encoder = choose_encoder(tokenizer, rerun.context.machine.encoder)
+    whole = Preparation(recipe, text, rerun.context, rerun.run.engine)
+    whole.held_out(tokenizer, encoder, rerun.folder.validation)
 
 
 def _unlike(manifest: Record, *, rows_are_same: bool) -> str:

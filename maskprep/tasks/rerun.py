@@ -27,6 +27,7 @@ from maskprep.tasks.inputs import (
 from maskprep.tasks.jobs import ExamplesJob, MaskingJob, PreparationJob, TokenizationJob
 from maskprep.tasks.makers import ExamplesConfig, example_maker
 from maskprep.tasks.plan import Run
+from maskprep.tasks.preparation import Recipe
 from maskprep.tasks.records import Record, config_from, record_of_manifest, settings_of_stage
 from maskprep.tasks.running import Context, Made
 from maskprep.tasks.tokenization import CorpusText, find_corpus
@@ -183,6 +184,21 @@ def job_of(rerun: Rerun, only: frozenset[int], text: CorpusText | None) -> Fille
     return PreparationJob(
         text, tokenizer, encoder, tokenization, examples, masking, shards, record, only
     )
+
+
+def recipe_of(manifest: Record) -> Recipe:
+    """Return the settings of a whole run."""
+    tokenized = settings_of_stage(manifest, "tokenize")
+    examples = _examples_config(manifest)
+    recipe = Recipe(
+        corpus=config_from(CorpusConfig, tokenized),
+        tokenization=config_from(TokenizationConfig, tokenized),
+        masking=config_from(MaskingConfig, manifest["settings"]),
+        shards=config_from(ShardConfig, manifest["settings"]),
+    )
+    if isinstance(examples, PackingConfig):
+        return replace(recipe, packing=examples)
+    return replace(recipe, pairing=examples)
 
 
 def _examples_config(manifest: Record) -> ExamplesConfig:

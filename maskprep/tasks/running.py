@@ -19,7 +19,7 @@ from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.runs import Run as RowRun
 from maskprep.storage.runs import read_run
 from maskprep.storage.streams import StreamWriter
-from maskprep.tasks.plan import Progress, Run, Silence
+from maskprep.tasks.plan import Engine, Progress, Run, Silence
 from maskprep.tasks.records import Identity, Record, build_manifest, settings_of_stage
 from maskprep.tasks.results import OTHER_SPLIT
 
@@ -90,7 +90,7 @@ def fill_folder(
     output: Path,
     identity: Identity,
     context: Context,
-    engine: LocalEngine,
+    engine: Engine,
     make: Callable[[Run, DatasetFolder], Made],
     *,
     resumable: bool = True,
@@ -173,7 +173,7 @@ def _nothing_made(wanted: Record, results: Record) -> str:
 
 @contextmanager
 def stream_run(
-    context: Context, engine: LocalEngine, after_receipt: Callable[[], None] | None = None
+    context: Context, engine: Engine, after_receipt: Callable[[], None] | None = None
 ) -> Iterator[Run]:
     """Give a run without a folder a place for intermediate files.
 
@@ -218,7 +218,7 @@ def carry_out(
     identity: Identity,
     target: Target,
     context: Context,
-    engine: LocalEngine,
+    engine: Engine,
     *,
     resumable: bool,
 ) -> Summary:

@@ -1,6 +1,6 @@
 """The validation data of a whole run: a data set of its own, in a folder within the other one."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
@@ -10,7 +10,6 @@ from maskprep.storage.layout import DatasetLayout
 from maskprep.tasks.records import Record
 from maskprep.tasks.results import OTHER_SPLIT
 from maskprep.tasks.running import Made, Summary
-from maskprep.tasks.verification import Fault, Verification
 
 
 def with_validation(folder: DatasetFolder, made: Made, fill: Callable[[Path], Summary]) -> Made:
@@ -62,25 +61,41 @@ def has_validation(manifest: Record) -> bool:
     return bool(manifest.get("validation", {}).get("rows"))
 
 
-def verify_validation(
-    found: Verification, folder: DatasetFolder, verify: Callable[[DatasetFolder], Verification]
-) -> Verification:
-    """Verify the validation data that belongs to a data set, too.
+def lacks_validation(folder: DatasetLayout, manifest: Record) -> bool:
+    """Tell whether validation data is not there at all, or was begun and not finished."""
+    part = DatasetLayout(folder.validation)
+    is_begun = part.work.exists() and not part.manifest.exists()
+    return has_validation(manifest) and (is_begun or not part.path.exists())
+
+
+def validation_faults(folder: DatasetLayout, manifest: Record) -> Iterator[tuple[str, str]]:
+    """Compare the folder of the validation data with what the manifest says of it.
 
     Args:
-        found: in the folder itself.
         folder: of the data set.
-        verify: another folder.
+        manifest: of it, without faults of its own.
+
+    Yields:
+        Where a fault is, a path in the folder, and what.
     """
-    if found.at("manifest.json") or not has_validation(found.manifest):
-        return found
-    part = DatasetFolder(folder.validation, folder.temp_dir)
+    part, said = DatasetLayout(folder.validation), manifest.get("validation")
+    if said is not None:
+        tokenized = [*manifest.get("history", []), manifest][0]
+        counted = tokenized["totals"].get(OTHER_SPLIT)
+        if said["documents"] != counted:
+            what = f"validation.documents is {said['documents']}; tokenization counted {counted}"
+            yield "manifest.json", what
+    if not has_validation(manifest):
+        if part.path.exists():
+            yield part.path.name, "is none of this data set: its manifest has no validation data"
+        return
     try:
-        manifest = part.finished_manifest("prepare")
+        found = part.finished_manifest("prepare")
     except (ConfigError, ShardError) as error:
-        what = str(error) if part.path.exists() else "is missing"
-        return replace(found, faults=(*found.faults, Fault(part.path.name, what)))
-    if manifest.get("checksum") != found.manifest["validation"]["checksum"]:
-        fault = Fault(part.path.name, "is another data set than the one that was made with this")
-        found = replace(found, faults=(*found.faults, fault))
-    return replace(found, validation=verify(part))
+        yield part.path.name, str(error) if part.path.exists() else "is missing"
+        return
+    said, rows = manifest["validation"], sum(shard["rows"] for shard in found["shards"])
+    if found.get("checksum") != said["checksum"]:
+        yield part.path.name, "is another data set than the one that was made with this"
+    elif rows != said["rows"]:
+        yield "manifest.json", f"validation.rows is {said['rows']}; the validation data has {rows}"

@@ -1,6 +1,6 @@
 """A data-set folder against its manifest: one task for each shard, then what only all can show."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
@@ -30,6 +30,7 @@ from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.realised import realised_faults
 from maskprep.tasks.records import Record
+from maskprep.tasks.validation import has_validation, validation_faults
 
 IDS_AT_ONCE = 2**23
 """Ids of one task that looks for equal ones: 64 MiB, and as much to sort them."""
@@ -204,6 +205,22 @@ def verify_folder(
     return Verification(folder.path, manifest, tuple(faults_of_folder), receipts, totals, ids)
 
 
+def verify_validation(
+    found: Verification, folder: DatasetFolder, verify: Callable[[DatasetFolder], Verification]
+) -> Verification:
+    """Verify the validation data that belongs to a data set, too.
+
+    Args:
+        found: in the folder itself.
+        folder: of the data set.
+        verify: another folder.
+    """
+    has_fault = found.at("manifest.json") or found.at(folder.validation.name)
+    if has_fault or not has_validation(found.manifest):
+        return found
+    return replace(found, validation=verify(DatasetFolder(folder.validation, folder.temp_dir)))
+
+
 def _folder_faults(folder: DatasetFolder, manifest: Record) -> Iterator[Fault]:
     if not is_unchanged(manifest):
         yield Fault("manifest.json", "was changed after it was written: its checksum is another")
@@ -213,6 +230,8 @@ def _folder_faults(folder: DatasetFolder, manifest: Record) -> Iterator[Fault]:
         yield Fault(folder.rejects.name, what)
     for name in stray_names(folder.data, {entry["name"] for entry in manifest["shards"]}):
         yield Fault(f"data/{name}", "is none of the manifest's shards")
+    for place, what in validation_faults(folder, manifest):
+        yield Fault(place, what)
 
 
 def _check_shards(

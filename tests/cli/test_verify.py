@@ -91,7 +91,7 @@ def test_json_is_one_object(data_sets):
 @pytest.mark.parametrize(
     ("damage", "advice"),
     [
-        (lambda f: (f / "data" / "x").touch(), "Move away what does not belong into data/"),
+        (lambda f: (f / "data" / "x").touch(), "Move away what does not belong into keras:"),
         (lambda f: (f / "README.md").unlink(), "Repair it: 'maskprep verify keras --repair'."),
         (
             lambda f: (f / "tokenizer" / "tokenizer.json").unlink(),

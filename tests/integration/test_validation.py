@@ -7,12 +7,13 @@ from dataclasses import replace
 import naive
 import pyarrow.parquet as pq
 import pytest
-from data_sets import CORPUS, bytes_of, copy_of, shard_of
+from data_sets import CORPUS, bytes_of, copy_of, edit_manifest, shard_of
 from typer.testing import CliRunner
 
 from maskprep.cli.app import app
 from maskprep.config import (
     MaskingConfig,
+    PackingConfig,
     PairingConfig,
     RunConfig,
     ShardConfig,
@@ -262,6 +263,22 @@ def test_verify_finds_validation_data_that_is_missing_broken_or_another(
     assert fault.what == "is another data set than the one that was made with this"
 
 
+def test_verify_finds_validation_data_that_the_manifest_does_not_name(broken):
+    edit_manifest(broken, lambda manifest: manifest["validation"].update(rows=0))
+    (fault,) = verify_dataset(broken, ONE).faults
+    assert (fault.place, fault.what.split(":")[0]) == ("validation", "is none of this data set")
+    advice = f"Move away what does not belong into {broken}"
+    assert advice in maskprep("verify", broken, exit_code=1).stderr
+
+
+@pytest.mark.parametrize("name", ["rows", "documents"])
+def test_verify_finds_other_numbers_than_the_validation_data_has(broken, name):
+    edit_manifest(broken, lambda manifest: manifest["validation"].update({name: 1}))
+    (fault,) = verify_dataset(broken, ONE).faults
+    assert fault.place == "manifest.json"
+    assert fault.what.startswith(f"validation.{name} is 1; ")
+
+
 def test_repair_mends_both(broken, both, toy_corpus):
     shard_of(broken).unlink()
     shard_of(broken / "validation").write_bytes(b"")
@@ -271,13 +288,42 @@ def test_repair_mends_both(broken, both, toy_corpus):
     assert bytes_of(broken) == bytes_of(both)
 
 
+@pytest.mark.parametrize("command", ["pair", "pack"])
+def test_repair_makes_missing_validation_data(both, toy_corpus, tokenizer, tmp_path, command):
+    if command == "pair":
+        folder = copy_of(both, tmp_path / "both")
+    else:
+        folder, packing = tmp_path / "packed", PackingConfig(max_seq_length=64)
+        recipe = replace(RECIPE, packing=packing)
+        prepare_corpus([str(toy_corpus)], recipe, tokenizer, folder, ONE)
+    before = bytes_of(folder)
+    shutil.rmtree(folder / "validation")
+    advice = f"'maskprep verify {folder} --repair INPUT...'"
+    assert advice in maskprep("verify", folder, exit_code=1).stderr
+    shard_of(folder).unlink()
+    found = repair_dataset(folder, RepairRequest([str(toy_corpus)]), ONE)
+    assert (found.faults, found.validation.faults) == ((), ())
+    assert found.repaired == ("data/part-00000.parquet", "validation")
+    assert bytes_of(folder) == before
+
+
+def test_a_repair_of_validation_data_that_was_broken_off_goes_on(broken, both, toy_corpus):
+    for name in ("manifest.json", "README.md", "data"):
+        path = broken / "validation" / name
+        path.rename(broken.parent / name)
+    (broken / "validation" / ".work").mkdir()
+    found = repair_dataset(broken, RepairRequest([str(toy_corpus)]), ONE)
+    assert (found.faults, found.repaired) == ((), ("validation",))
+    assert bytes_of(broken) == bytes_of(both)
+
+
 def test_missing_validation_data_is_made_again_as_the_advice_says(toy_corpus, tmp_path):
     out = tmp_path / "out"
     given = ["prepare", toy_corpus, "--documents", "file", "--validation", 0.2]
     given += ["--max-seq-length", 64]
     maskprep(*given, "--vocab-size", 600, "--output", out)
     shutil.rmtree(out / "validation")
-    result = maskprep("verify", out, exit_code=1)
+    result = maskprep("verify", out, "--repair", exit_code=1)
     advice = f"--split validation --tokenizer {out}/tokenizer --output {out}/validation."
     assert advice in result.stderr
     maskprep(*given, *advice.removesuffix(".").split())
