@@ -36,9 +36,9 @@ def mask_command(
 ) -> None:
     """Choose tokens, words or spans to predict, and write input, target and loss mask."""
     names = input_names(inputs)
-    target = open_output(output, dry_run=dry_run)
-    config = settings_from(MaskingConfig, masking, seed=seed)
     shard_config = settings_from(ShardConfig, shards, order)
+    target = open_output(output, shard_config, dry_run=dry_run)
+    config = settings_from(MaskingConfig, masking, seed=seed)
 
     from maskprep import pipeline
     from maskprep.cli.report import report_run

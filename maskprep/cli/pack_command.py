@@ -41,9 +41,9 @@ def pack_command(
     (ModernBERT). The column sequence_lengths says where a document ends.
     """
     names = input_names(inputs)
-    target = open_output(output, dry_run=dry_run)
-    config = settings_from(PackingConfig, sequences, boundaries, seed=seed)
     shard_config = settings_from(ShardConfig, shards, order)
+    target = open_output(output, shard_config, dry_run=dry_run)
+    config = settings_from(PackingConfig, sequences, boundaries, seed=seed)
 
     from maskprep import pipeline
     from maskprep.cli.report import report_run

@@ -39,9 +39,9 @@ def pair_command(
     B follows A in the text, or comes from another document (nsp), or A and B are swapped (sop).
     """
     names = input_names(inputs)
-    target = open_output(output, dry_run=dry_run)
-    config = settings_from(PairingConfig, pairing, seed=seed)
     shard_config = settings_from(ShardConfig, shards, order)
+    target = open_output(output, shard_config, dry_run=dry_run)
+    config = settings_from(PairingConfig, pairing, seed=seed)
 
     from maskprep import pipeline
     from maskprep.cli.report import report_run

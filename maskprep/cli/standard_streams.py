@@ -7,6 +7,9 @@ from typing import BinaryIO
 
 import typer
 
+from maskprep.config import ShardConfig
+from maskprep.config.checks import require
+
 STANDARD = "-"
 
 
@@ -36,14 +39,22 @@ def binary_input() -> BinaryIO | None:
     return None if sys.stdin is None else sys.stdin.buffer
 
 
-def open_output(output: str | None, *, dry_run: bool = False) -> Path | BinaryIO:
+def open_output(
+    output: str | None, shards: ShardConfig, *, dry_run: bool = False
+) -> Path | BinaryIO:
     """Return a folder's path, or standard output where that was asked for or is piped.
 
     Raises:
         UsageError: nowhere to write to, or binary data would go to a terminal.
+        ConfigError: options say how a stream is laid into shards, which it has none of.
     """
     if output is not None and output != STANDARD:
         return output_folder(output)
+    if output == STANDARD or not dry_run:
+        for name in ("shard_rows", "num_shards", "bin_size"):
+            value = getattr(shards, name)
+            expected = "nothing where rows go into a stream, which has no shards: name --output OUT"
+            require(value is None, name, value, expected)
     if dry_run:
         return Path(STANDARD)
     if sys.stdout is None or sys.stdout.isatty():

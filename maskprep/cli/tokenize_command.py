@@ -32,7 +32,8 @@ def tokenize_command(
 ) -> None:
     """Turn raw text into documents: token ids with sentence and word borders."""
     names = input_names(inputs)
-    target = open_output(output, dry_run=dry_run)
+    shard_config = settings_from(ShardConfig, shards)
+    target = open_output(output, shard_config, dry_run=dry_run)
     corpus_config = settings_from(CorpusConfig, corpus)
     tokenization_config = settings_from(TokenizationConfig, tokenization)
 
@@ -46,6 +47,5 @@ def tokenize_command(
     loaded = load_tokenizer(tokenizer, options, parse_special_tokens=parse)
     rows = pipeline.Corpus(names, corpus_config, tokenization_config)
     with run_context(machine, report, encoder, dry_run=dry_run) as context:
-        shard_config = settings_from(ShardConfig, shards)
         summary = pipeline.tokenize_corpus(rows, loaded, shard_config, target, context)
     report_run("tokenize", summary, report, to_stderr=goes_to_stdout(output))

@@ -260,6 +260,25 @@ def test_rows_are_not_written_to_a_terminal(examples):
         assert "--output OUT" in re.sub(r"\x1b\[[0-9;]*m", "", text)
 
 
+@pytest.mark.parametrize("command", ["tokenize", "pair", "pack", "mask"])
+@pytest.mark.parametrize("output", [[], ["--output", "-"], ["--output", "-", "--dry-run"]])
+def test_a_stream_has_no_shard_rows(command, output):
+    assert_no_shards(command, "--shard-rows", "--tokenizer", "tok", *output)
+
+
+@pytest.mark.parametrize("command", ["pair", "pack", "mask"])
+@pytest.mark.parametrize("option", ["--num-shards", "--bin-size"])
+def test_a_stream_has_no_number_of_shards_and_no_bins(command, option):
+    assert_no_shards(command, option)
+
+
+def assert_no_shards(command, option, *others):
+    result = CliRunner().invoke(app, [command, "nowhere", option, "64", *others])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert line.startswith(f"error: {option} is 64; expected nothing where rows go into a stream")
+
+
 def test_rows_are_in_colour_on_a_terminal_and_plain_with_no_color(examples, tmp_path):
     masked = tmp_path / "masked"
     run_maskprep("mask", examples, "--output", masked, "--workers", "1", check=True)
