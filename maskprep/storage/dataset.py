@@ -190,7 +190,13 @@ class DatasetFolder(DatasetLayout):
             names = sorted(entry.name for entry in self.path.iterdir())
         known = "manifest.json" in names or ".work" in names
         if names and not (known and set(names) <= set(OURS)):
-            strange = next((name for name in names if name not in OURS), names[0])
+            strange = next((name for name in names if name not in OURS), None)
+            if strange is None and self.has_lost_manifest():
+                raise ConfigError(
+                    f"--output {self.path} has lost its manifest.json, which says what its shards "
+                    f"must be. Put it back, or choose a new or an empty folder."
+                )
+            strange = strange or names[0]
             raise ConfigError(
                 f"--output {self.path} holds files that maskprep did not make ({strange}). "
                 f"Choose a new or an empty folder."

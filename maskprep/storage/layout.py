@@ -73,6 +73,12 @@ class DatasetLayout:
             )
         return manifest
 
+    def has_lost_manifest(self) -> bool:
+        """Tell whether shards lie here without a manifest, and no run that makes one."""
+        if self.manifest.exists() or self.work.exists() or not self.data.is_dir():
+            return False
+        return any(number_of_shard(entry.name) == 0 for entry in self.data.iterdir())
+
     def finished_manifest(self, made_by: str) -> dict[str, Any]:
         """Return the manifest of a complete data set.
 
@@ -92,8 +98,7 @@ class DatasetLayout:
                 f"{self.path} is not finished: it has no manifest.json. Run the command that makes "
                 f"it again; it goes on where it stopped."
             )
-        names = [entry.name for entry in self.data.iterdir()] if self.data.is_dir() else []
-        if any(number_of_shard(name) == 0 for name in names):
+        if self.has_lost_manifest():
             raise ShardError(
                 f"{self.path} has lost its manifest.json, which says what its shards must be. "
                 f"Make the data set again in another folder."

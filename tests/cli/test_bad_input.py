@@ -229,6 +229,17 @@ def test_an_output_folder_with_other_files(text, tokenize, tmp_path):
     assert (tmp_path / "documents" / "thesis.tex").read_text() == "years of work"
 
 
+@pytest.mark.parametrize("overwrite", [[], ["--overwrite"]])
+def test_an_output_folder_that_lost_its_manifest(text, tokenize, tmp_path, overwrite):
+    assert tokenize(text).exit_code == 0
+    (tmp_path / "documents" / "manifest.json").unlink()
+    expected = "documents has lost its manifest.json, which says what its shards must be. Put"
+    assert_one_line(tokenize(text, *overwrite), 2, expected)
+    (tmp_path / "documents" / "thesis.tex").write_text("years of work")
+    assert_one_line(tokenize(text, *overwrite), 2, "did not make (thesis.tex)")
+    assert (tmp_path / "documents" / "data" / "part-00000.parquet").exists()
+
+
 def test_other_settings_for_a_finished_folder(text, tokenize):
     assert tokenize(text).exit_code == 0
     assert_one_line(tokenize(text, "--sentences", "lines"), 2, "other settings", "--overwrite")
