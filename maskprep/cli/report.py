@@ -282,7 +282,12 @@ def counted_lines(manifest: Mapping[str, Any]) -> Iterator[Line]:
     """Yield what any stage dropped or changed."""
     for entry in (*manifest.get("history", []), manifest):
         yield from _nonzero("dropped", entry.get("dropped", {}), DROPPED_MEANINGS)
-        yield from _nonzero("changed", entry.get("changed", {}), CHANGED_MEANINGS)
+        yield from changed_lines(entry.get("changed", {}))
+
+
+def changed_lines(counts: Mapping[str, int]) -> Iterator[Line]:
+    """Yield what these counts of a stage say was changed."""
+    yield from _nonzero("changed", counts, CHANGED_MEANINGS)
 
 
 _FIRST_PLURAL = re.compile(r"\b(document|occurrence|prediction|row|sentence|token|word)s\b")

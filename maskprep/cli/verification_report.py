@@ -8,23 +8,42 @@ from typing import TYPE_CHECKING, Any
 from rich.text import Text
 
 from maskprep.cli.progress import readable_bytes
-from maskprep.cli.report import open_console, padding_share, print_lines
+from maskprep.cli.report import changed_lines, open_console, padding_share, print_lines
 from maskprep.cli.standard_streams import printable
 from maskprep.config import SWAPPED_SHARE
 from maskprep.errors import ShardError
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.manifest import FORMAT_VERSION
+from maskprep.tasks.realised import COUNTED
+from maskprep.tasks.records import kind_of_record, max_seq_length_of, setting_of
 from maskprep.tasks.rerun import reads_text
 from maskprep.tasks.validation import has_validation, lacks_validation
 
 if TYPE_CHECKING:
     from maskprep.stages.row_rules import RowTotals
+    from maskprep.tasks.records import Record
     from maskprep.tasks.verification import Verification
 
 Line = tuple[str, str]
 
 _WITH_STRAYS = ("data/", "validation")
 """Beginnings of places where what is not of the data set is found."""
+_OF_MASKED = (
+    *("padding_tokens", "maskable_tokens", "selected_tokens", "masked_tokens", "other_tokens"),
+    *("same_tokens", "rows_without_maskable_tokens", "rows_without_selection"),
+)
+"""Counts of masked rows alone."""
+_SHARES = {
+    "unknown_tokens": ("unknown_tokens", "tokens"),
+    "random_next": ("random_pairs", "rows"),
+    "swapped": ("swapped_pairs", "rows"),
+    "two_segments": ("two_segment_rows", "rows"),
+    "selected": ("selected_tokens", "maskable_tokens"),
+    "masked": ("masked_tokens", "selected_tokens"),
+    "replaced": ("other_tokens", "selected_tokens"),
+    "kept": ("same_tokens", "selected_tokens"),
+}
+"""Rates of a manifest, and what they are the quotient of."""
 
 
 def report_verification(found: "Verification", *, as_json: bool, quiet: bool) -> None:
@@ -130,53 +149,64 @@ def _sound(found: "Verification") -> Iterator[Line]:
 
 
 def _rates(found: "Verification", totals: "RowTotals") -> Iterator[Line]:
-    manifest = found.manifest
-    settings = {entry["stage"]: entry["settings"] for entry in (*manifest["lineage"], manifest)}
-    paired = settings.get("pair", {})
-    asked = paired.get("random_next_prob")
-    if "pack" in settings:
-        length = settings["pack"].get("max_seq_length", 0)
-        share = totals.tokens / max(totals.rows * length, 1)
-        yield "packed", f"{share:.2%} full, {totals.sequences / max(totals.rows, 1):.2f} documents"
-        wanted = settings["pack"].get("two_segments_prob")
-        if wanted:
-            share = totals.two_segment_rows / max(totals.rows, 1)
-            yield "segments", f"two in {share:.1%} of the rows (asked for {wanted:.1%})"
-    elif paired.get("objective") == "sop":
-        share = totals.swapped_pairs / max(totals.rows, 1)
-        yield "pairs", f"swapped in {share:.1%} (asked for {SWAPPED_SHARE:.1%})"
-    elif manifest["stage"] != "tokenize":
+    manifest, rates = found.manifest, _realised_rates(found.manifest, totals)
+    if "pack" in (manifest["stage"], *(entry["stage"] for entry in manifest["lineage"])):
+        full = f"{rates['fill']:.2%} full, " if "fill" in rates else ""
+        yield "packed", f"{full}{totals.sequences / max(totals.rows, 1):.2f} documents"
+    if "two_segments" in rates:
+        wanted = setting_of(manifest, "pack", "two_segments_prob")
+        yield "segments", f"two in {rates['two_segments']:.1%} of the rows (asked for {wanted:.1%})"
+    if "swapped" in rates:
+        yield "pairs", f"swapped in {rates['swapped']:.1%} (asked for {SWAPPED_SHARE:.1%})"
+    if "random_next" in rates:
+        asked = setting_of(manifest, "pair", "random_next_prob")
         wanted = "" if asked is None else f" (asked for {asked:.1%})"
-        yield "pairs", f"B random in {totals.random_pairs / max(totals.rows, 1):.1%}{wanted}"
+        yield "pairs", f"B random in {rates['random_next']:.1%}{wanted}"
     if manifest["stage"] == "mask":
-        mask = manifest["settings"]
-        share = totals.selected_tokens / max(totals.maskable_tokens, 1)
         asked = totals.expected_tokens / max(totals.maskable_tokens, 1)
-        yield "selected", f"{share:.2%} of the tokens that may be (asked for {asked:.2%})"
-        masked, replaced = mask["mask_replace_prob"], mask["random_replace_prob"]
-        actions = {
-            "masked": (totals.masked_tokens, masked),
-            "replaced": (totals.other_tokens, replaced),
-            "kept": (totals.same_tokens, max(1.0 - masked - replaced, 0.0)),
-        }
-        for name, (count, wanted_share) in actions.items():
-            share = count / max(totals.selected_tokens, 1)
-            yield name, f"{share:.2%} of these (asked for {wanted_share:.2%})"
+        share = f"{rates['selected']:.2%} of the tokens that may be"
+        yield "selected", f"{share} (asked for {asked:.2%})"
+        settings = manifest["settings"]
+        masked, replaced = settings["mask_replace_prob"], settings["random_replace_prob"]
+        actions = {"masked": masked, "replaced": replaced, "kept": 1.0 - masked - replaced}
+        for name, share in actions.items():
+            yield name, f"{rates[name]:.2%} of these (asked for {max(share, 0.0):.2%})"
+        cut = ("rows_cut", "predictions_cut")
+        yield from changed_lines({name: manifest["changed"].get(name, 0) for name in cut})
+
+
+def _realised_rates(manifest: "Record", totals: "RowTotals") -> dict[str, float]:
+    """Return the rates that apply to the rows, named as in a manifest."""
+    counts = _counts(manifest, totals)
+    shares = {
+        rate: (counts[name], counts[of]) for rate, (name, of) in _SHARES.items() if name in counts
+    }
+    length = max_seq_length_of(manifest)
+    if "sequences" in counts and length is not None:
+        shares["fill"] = totals.tokens, totals.rows * length
+    return {name: round(count / max(of, 1), 6) for name, (count, of) in shares.items()}
+
+
+def _counts(manifest: "Record", totals: "RowTotals") -> dict[str, int]:
+    """Return the counts that apply to the rows."""
+    if manifest["stage"] == "tokenize":
+        names = ("rows", "tokens", "documents", "sentences", "unknown_tokens")
+    else:
+        of_kind = COUNTED[kind_of_record(manifest)]
+        of_stage = _OF_MASKED if manifest["stage"] == "mask" else ("unknown_tokens",)
+        names = ("tokens", *of_kind, *of_stage)
+    return {name: getattr(totals, name) for name in names}
 
 
 def _described(found: "Verification") -> dict[str, Any]:
-    totals = found.totals
+    manifest, totals = found.manifest, found.totals
     return {
         "folder": printable(str(found.folder)),
-        "stage": found.manifest.get("stage"),
+        "stage": manifest.get("stage"),
         "faults": [{"place": fault.place, "what": fault.what} for fault in found.faults],
         "repaired": list(found.repaired),
-        "totals": None if totals is None else _counts(totals),
+        "totals": None if totals is None else _counts(manifest, totals),
+        "rates": None if totals is None else _realised_rates(manifest, totals),
         "ids": None if found.ids is None else {"compared": found.ids[0], "equal": found.ids[1]},
         "validation": None if found.validation is None else _described(found.validation),
     }
-
-
-def _counts(totals: "RowTotals") -> dict[str, int]:
-    counts = {name: value for name, value in vars(totals).items() if isinstance(value, int)}
-    return {**counts, "selected_tokens": totals.selected_tokens}

@@ -221,7 +221,7 @@ def _coincidence_faults(coincidences: int, rules: RowRules, totals: RowTotals) -
         )
 
 
-_COUNTED: dict[ExampleKind, tuple[str, ...]] = {
+COUNTED: dict[ExampleKind, tuple[str, ...]] = {
     "nsp": ("rows", "random_pairs"),
     "sop": ("rows", "swapped_pairs"),
     "packed": ("rows", "sequences"),
@@ -234,7 +234,7 @@ def _epoch_faults(manifest: Record, receipts: Sequence[Receipt]) -> Iterator[str
     """Check that every epoch holds the same examples."""
     epochs = config_from(MaskingConfig, manifest["settings"]).epochs
     kind = kind_of_record(manifest)
-    counts = [dict.fromkeys(_COUNTED[kind], 0) for _ in range(epochs)]
+    counts = [dict.fromkeys(COUNTED[kind], 0) for _ in range(epochs)]
     for receipt in receipts:
         epoch = receipt["epoch"]
         if epoch is None:

@@ -81,11 +81,54 @@ def test_json_is_one_object(data_sets):
     sound = json.loads(line)
     assert sound["faults"] == []
     assert sound["totals"]["rows"] == 2 * sound["ids"]["compared"]  # Two epochs.
+    manifest = json.loads((data_sets["prepared"] / "manifest.json").read_bytes())
+    rates = sound["rates"]
+    assert {name: rates[name] for name in ("selected", "masked")} == {
+        name: manifest["rates"][name] for name in ("selected", "masked")
+    }
+    assert rates["random_next"] == manifest["history"][1]["rates"]["random_next"]
     result = verify("labels", "--json")
     assert result.exit_code == 1
     found = json.loads(result.stdout)
     assert found["faults"][0] == {"place": "data/part-00000.parquet", "what": "is missing"}
-    assert (found["stage"], found["totals"], len(found["faults"])) == ("mask", None, 3)
+    assert (found["stage"], len(found["faults"])) == ("mask", 3)
+    assert found["totals"] is found["rates"] is None
+
+
+@pytest.mark.parametrize(
+    ("name", "counts", "rates"),
+    [
+        ("documents", {"documents", "sentences", "unknown_tokens"}, {"unknown_tokens"}),
+        ("examples", {"random_pairs", "unknown_tokens"}, {"random_next", "unknown_tokens"}),
+    ],
+)
+def test_json_tells_what_applies_to_the_rows(data_sets, name, counts, rates):
+    found = json.loads(verify(data_sets[name], "--json").stdout)
+    assert found["totals"].keys() == {"rows", "tokens", *counts}
+    assert found["rates"].keys() == rates
+
+
+def test_json_of_packed_rows_tells_how_full_they_are(data_sets, tmp_path):
+    given = ["pack", data_sets["documents"], "--max-seq-length", 64, "--two-segments-prob", 0.5]
+    given += ["--boundaries", "document", "--workers", 1, "--output", tmp_path / "packed"]
+    assert CliRunner().invoke(app, [str(one) for one in given]).exit_code == 0
+    found = json.loads(verify(tmp_path / "packed", "--json").stdout)
+    manifest = json.loads((tmp_path / "packed" / "manifest.json").read_bytes())
+    assert found["totals"].items() >= manifest["totals"].items()
+    assert found["rates"].items() >= manifest["rates"].items()
+
+
+def test_a_rate_that_was_cut_says_so(data_sets, tmp_path):
+    given = ["mask", data_sets["examples"], "--max-predictions", 3, "--output", tmp_path / "cut"]
+    assert CliRunner().invoke(app, [str(one) for one in given]).exit_code == 0
+    totals = json.loads((tmp_path / "cut" / "manifest.json").read_bytes())["totals"]
+    lines = [line.split(maxsplit=1) for line in verify(tmp_path / "cut").stdout.splitlines()]
+    place = [name for name, _ in lines].index("kept")
+    expected = [
+        ["changed", f"{totals['rows_cut']:,} rows with more predictions than --max-predictions"],
+        ["changed", f"{totals['predictions_cut']:,} predictions cut from them"],
+    ]
+    assert lines[place + 1 : place + 3] == expected
 
 
 @pytest.mark.parametrize(
