@@ -149,7 +149,7 @@ def name_example(document_id, place, duplicate):
 
 def hash_text(text):
     """Return the 64 bits that decide whether a document is for validation."""
-    visible = "".join(text.split()).encode()[: 2**16]
+    visible = "".join(text.split()).replace("\ufeff", "").encode()[: 2**16]
     state = 0
     for start in range(0, len(visible) + 1, 8):
         word = int.from_bytes(visible[start : start + 8], "little")

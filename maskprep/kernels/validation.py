@@ -11,6 +11,9 @@ HASHED_BYTES = 2**16
 """Of a text, without its white space, that decide its hash: a row of a long document has more."""
 HASHED_WORDS = HASHED_BYTES // 8 + 1
 
+BYTE_ORDER_MARK = 0xFEFF
+"""Files of text may begin with one; it is no part of them."""
+
 _SHIFT = np.uint64(32)
 _MULTIPLIER = np.uint64(0x9E3779B97F4A7C15)
 """Odd, so that every step can be undone: two texts that differ in one word never meet in it."""
@@ -33,6 +36,8 @@ def hash_texts(
 ) -> None:
     """Hash texts without their white space: wrapped and indented otherwise, they are the same.
 
+    Byte-order marks are left out too.
+
     The bytes are mixed as little-endian words of 8, the last one filled up with zeros; the state
     is the item of one draw, whose 64 bits are the hash.
 
@@ -49,10 +54,11 @@ def hash_texts(
         i = offsets[t]
         while i < offsets[t + 1] and size < HASHED_BYTES:
             byte = np.uint64(data[i])
-            # All that white space beyond ASCII begins with.
-            if byte == np.uint64(0xC2) or byte - np.uint64(0xE1) <= np.uint64(2):
+            # All that white space beyond ASCII begins with, and the mark.
+            is_first = byte == np.uint64(0xC2) or byte == np.uint64(0xEF)
+            if is_first or byte - np.uint64(0xE1) <= np.uint64(2):
                 point, length = character_at(data, i)
-                if is_space(point):
+                if is_space(point) or point == BYTE_ORDER_MARK:
                     i += length
                     continue
             visible[size] = data[i]

@@ -129,8 +129,17 @@ def _read_text(block: Block, rows: DocumentRows) -> Iterator[pa.RecordBatch]:
             if run.cuts_line:
                 rows.count_line_cut(int(positions[0]))
             texts, kept = rows.checked(run.texts(), positions, locate)
-            beginning = run.data if run.goes_on and not run.continues else None
+            beginning = None
+            if run.goes_on and not run.continues:
+                beginning = _pieces_of(file, block, separator, int(positions[0]))
             yield rows.batch(texts, positions[kept], continues[kept], beginning=beginning)
+
+
+def _pieces_of(file: BlockFile, block: Block, separator: int, position: int) -> Iterator[bytes]:
+    """Yield the pieces of a long document, read once more as far as they are wanted."""
+    alone = replace(block, start=position, stop=position + 1)
+    for run in TextWindows(file, alone, separator).runs():
+        yield run.texts()[0].as_py()
 
 
 def _may_cut(
@@ -147,11 +156,10 @@ def _may_cut(
             lambda: f"{block.source.shown_name}:{file.line_at(position)[0]}",
         )
         return False
-    alone = replace(block, start=position, stop=position + 1)
     try:
-        for run in TextWindows(file, alone, separator).runs():
-            run.texts().cast(pa.large_string())
-    except pa.ArrowInvalid:
+        for piece in _pieces_of(file, block, separator, position):
+            piece.decode()
+    except UnicodeDecodeError:
         rows.drop("invalid_utf8", position)
         return False
     return True

@@ -1,7 +1,7 @@
 """Texts become rows: checked, counted, named, and cut where they are long."""
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import partial
 from typing import Any
 
@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from maskprep.config import CorpusConfig
 from maskprep.errors import CorpusError
 from maskprep.kernels.identity import hash_positions
+from maskprep.kernels.validation import HASHED_BYTES
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.schema import RAW_DOCUMENTS, WORD_BORDERS
 from maskprep.storage.given_words import join_given_words
@@ -68,7 +69,7 @@ class DocumentRows:
         positions: NDArray[np.int64],
         continues: NDArray[np.bool_],
         ids: Array | None = None,
-        beginning: bytes | None = None,
+        beginning: Iterable[bytes] | None = None,
     ) -> pa.RecordBatch:
         """Return rows of RAW_DOCUMENTS: those within the limit that belong to the split.
 
@@ -77,7 +78,7 @@ class DocumentRows:
             positions: int64 [rows], place of each row's document in its source.
             continues: bool [rows], true where a row goes on with the document before it.
             ids: string [rows], for --id-column.
-            beginning: of a document that goes on behind its first and only row here.
+            beginning: pieces of a document that goes on behind its first and only row here.
         """
         kept = self._wanted(texts, continues, beginning)
         self._count_changed(positions, kept)
@@ -112,7 +113,7 @@ class DocumentRows:
         return pa.RecordBatch.from_arrays(columns, schema=self._schema)
 
     def _wanted(
-        self, texts: Array, continues: NDArray[np.bool_], beginning: bytes | None
+        self, texts: Array, continues: NDArray[np.bool_], beginning: Iterable[bytes] | None
     ) -> NDArray[np.bool_]:
         """Tell which rows are within the limit and of the split; count those of the other one."""
         wanted = np.ones(len(texts), np.bool_)
@@ -287,9 +288,14 @@ class DocumentRows:
                     self.count_line_cut(int(position[0]))
             offsets = pa.py_buffer(np.array([begin, begin + length], np.int64))
             row = pa.Array.from_buffers(pa.large_string(), 1, [None, offsets, text])
-            beginning = None if begin else text.slice(0, PIECE_BYTES).to_pybytes()
+            beginning = None if begin else _slices(text)
             yield self.batch(row, position, np.array([begin > 0]), name, beginning)
             begin += length
+
+
+def _slices(text: pa.Buffer) -> Iterator[bytes]:
+    for begin in range(0, text.size, HASHED_BYTES):
+        yield text.slice(begin, min(HASHED_BYTES, text.size - begin)).to_pybytes()
 
 
 def _where(locate: Locate, row: int) -> str:

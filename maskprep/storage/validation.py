@@ -5,13 +5,20 @@ document and no copy of one is on both sides, whatever its name, place or format
 side while the corpus grows; a smaller share chooses some of those of a larger one.
 """
 
+import codecs
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.kernels.validation import HASHED_WORDS, hash_texts
+from maskprep.kernels.validation import (
+    BYTE_ORDER_MARK,
+    HASHED_BYTES,
+    HASHED_WORDS,
+    hash_texts,
+)
 
 
 class ValidationChoice:
@@ -27,7 +34,7 @@ class ValidationChoice:
         self,
         texts: Any,  # noqa: ANN401 - an Arrow array
         continues: NDArray[np.bool_],
-        beginning: bytes | None = None,
+        beginning: Iterable[bytes] | None = None,
     ) -> NDArray[np.bool_]:
         """Return bool [rows], true for validation.
 
@@ -35,14 +42,14 @@ class ValidationChoice:
             texts: large_string [rows].
             continues: bool [rows], true where a row goes on with the document before it, which may
                 be one of an earlier call.
-            beginning: of a document of which `texts` holds only the first row, which can be as
-                short as a title: where it is cut depends on white space.
+            beginning: pieces of a document of which `texts` holds only the first row, which can be
+                as short as a title: where it is cut depends on white space. No more of them are
+                taken than decide.
         """
         if not len(texts):
             return np.zeros(0, np.bool_)
         if beginning is not None:
-            # Invalid bytes, and a character that is cut at the end, are no characters.
-            texts = pa.array([beginning.decode(errors="replace")], pa.large_string())
+            texts = pa.array([_what_decides(beginning)], pa.large_string())
         _, offset_buffer, text_buffer = texts.buffers()
         offsets = np.frombuffer(offset_buffer, np.int64)[texts.offset :][: len(texts) + 1]
         hashes = np.empty(len(texts), np.uint64)
@@ -52,3 +59,18 @@ class ValidationChoice:
         chosen = np.where(first < 0, self._is_chosen, (hashes < self._threshold)[first])
         self._is_chosen = bool(chosen[-1])
         return chosen
+
+
+def _what_decides(pieces: Iterable[bytes]) -> str:
+    """Return so much of a text, without white space, that what follows makes no difference."""
+    # Invalid bytes are no characters, whatever becomes of the document.
+    decoder = codecs.getincrementaldecoder("utf-8")(errors="replace")
+    visible: list[str] = []
+    size = 0
+    for piece in pieces:
+        text = "".join(decoder.decode(piece).split()).replace(chr(BYTE_ORDER_MARK), "")
+        visible.append(text)
+        size += len(text.encode())
+        if size >= HASHED_BYTES:
+            break
+    return "".join(visible)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from maskprep.kernels.validation import HASHED_BYTES, HASHED_WORDS, hash_texts
 from maskprep.list_columns import text_array
 
-SPACES = "".join(chr(point) for point in range(0x3001) if chr(point).isspace())
+SPACES = "".join(chr(point) for point in range(0x3001) if chr(point).isspace()) + "\ufeff"
 
 
 def hashes_of(texts):

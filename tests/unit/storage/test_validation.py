@@ -130,10 +130,17 @@ def test_the_share_of_real_texts_is_the_asked_one(shared_data, tmp_path, share):
     assert abs(counts.documents - share * number) < 5 * error
 
 
+WORDS = "a word or two " * (5 * 2**20 // 14)
+
+
 @pytest.mark.parametrize("write", [write_text, write_json, write_parquet])
-def test_a_long_document_is_whole_on_one_side(tmp_path, write):
-    """Its first row is a title, since its only line break stands behind that."""
-    text = "A title\n" + "a word or two " * (5 * 2**20 // 14)
+@pytest.mark.parametrize(
+    "text",
+    [f"A title\n{WORDS}", f"A title{' ' * 9 * 2**20}\n{WORDS}", f"A title{' ' * 9 * 2**20}two"],
+    ids=["a long line", "much white space", "little else"],
+)
+def test_a_long_document_is_whole_on_one_side(tmp_path, write, text):
+    """Its first row is a title, where its only line break stands behind that."""
     path = write(tmp_path, ["before", text, "behind"])
     share = naive.hash_text(text) / 2**64
     for validation, is_held_out in ((share * (1 + 1e-9), True), (share * (1 - 1e-9), False)):
@@ -142,7 +149,20 @@ def test_a_long_document_is_whole_on_one_side(tmp_path, write):
             texts, _ = read([path], config, tmp_path)
             is_here = is_held_out == (split == "validation")
             assert ("".join(text.split()) in bare(texts)) is is_here
-            assert any("or two" in one for one in texts) is is_here
+            assert any("two" in one for one in texts) is is_here
+
+
+def test_a_byte_order_mark_changes_no_side(tmp_path):
+    for number, text in enumerate(TEXTS[:60]):
+        marked, plain = tmp_path / f"{number}.txt", tmp_path / f"{number}.jsonl"
+        marked.write_text(f"\ufeff{text}")
+        plain.write_text(json.dumps({"text": f"\ufeff{text}"}) + "\n" + json.dumps({"text": text}))
+        sides = []
+        for path, expected in ((marked, 1), (plain, 2)):
+            held_out, _ = read([path], replace(HELD_OUT, documents="file"), tmp_path)
+            assert len(held_out) in (0, expected)
+            sides.append(bool(held_out))
+        assert sides[0] == sides[1]
 
 
 def test_a_limit_counts_the_documents_of_both_sides(tmp_path):
