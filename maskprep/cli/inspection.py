@@ -20,6 +20,7 @@ from maskprep.storage.shard_reading import open_shard, read_shard
 from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.bins import padding_shares
+from maskprep.tasks.expectations import require_sound
 
 MEASURED_TOKENS = 2**26
 """Enough to see a rate to four digits, read in a second or two."""
@@ -75,13 +76,8 @@ def inspect_path(name: str, num_rows: int) -> Inspected:
         raise ConfigError(
             f"{name}: no such file or folder. Expected a data set, a shard or a tokenizer."
         )
-    if path.is_dir() and (path / "manifest.json").exists():
+    if path.is_dir() and any((path / one).exists() for one in ("manifest.json", ".work")):
         return _inspect_folder(path, num_rows)
-    if path.is_dir() and (path / ".work").exists():
-        raise ShardError(
-            f"{path} is not finished: it has no manifest.json. Run the command that makes it "
-            f"again; it goes on where it stopped."
-        )
     if path.is_file() and (path.suffix == ".parquet" or _begins_parquet(path)):
         return _inspect_shard(path, num_rows)
     tokenizer = load_tokenizer(name)
@@ -106,7 +102,8 @@ def _described(tokenizer: Tokenizer) -> dict[str, Any]:
 
 def _inspect_folder(path: Path, num_rows: int) -> Inspected:
     folder = DatasetLayout(path)
-    manifest = folder.read_manifest() or {}
+    manifest = folder.finished_manifest("prepare")
+    require_sound(folder, manifest)
     shards = [folder.data / Path(entry["name"]).name for entry in manifest["shards"]]
     tokenizer = load_tokenizer(str(folder.tokenizer)) if folder.tokenizer.is_dir() else None
     found = _inspect_shards(str(path), shards, tokenizer, num_rows)

@@ -181,6 +181,6 @@ def _statistics_lines(one: Inspected) -> Iterator[Line]:
 def _bin_lines(found: Mapping[str, Any]) -> Iterator[Line]:
     yield from bins_line(found.get("bins", []), found.get("padding", {}))
     for one in found.get("bins", []):
-        full = one["tokens"] / (one["rows"] * one["bin"])
+        full = one["tokens"] / max(one["rows"] * one["bin"], 1)
         shards = f"{one['shards']:,} shard" + ("s" if one["shards"] > 1 else "")
         yield f"bin {one['bin']}", f"{one['rows']:,} rows, {full:.1%} full, in {shards}"

@@ -231,7 +231,7 @@ def split_lines(manifest: Mapping[str, Any], stage: str) -> Iterator[Line]:
     splits = (entry.get("settings", {}).get("split") for entry in stages)
     split = next(filter(None, splits), None)
     totals = next(iter((*manifest.get("history", []), manifest))).get("totals", {})
-    if split is None or "documents_in_other_split" not in totals:
+    if split is None or not {"documents", "documents_in_other_split"} <= totals.keys():
         return
     here, others = totals["documents"], totals["documents_in_other_split"]
     beside = manifest.get("validation")

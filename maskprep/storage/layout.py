@@ -10,12 +10,11 @@ OUT/.work/                        lock, journal, unfinished shards; gone at the 
 """
 
 import hashlib
-import json
 from pathlib import Path
 from typing import Any
 
 from maskprep.errors import ConfigError, MachineError, ShardError
-from maskprep.storage.manifest import is_manifest, number_of_shard
+from maskprep.storage.manifest import from_json, is_manifest, number_of_shard
 
 OURS = ("data", "manifest.json", "tokenizer", "rejects.jsonl", "README.md", "validation", ".work")
 """All that may lie in such a folder."""
@@ -54,7 +53,7 @@ class DatasetLayout:
             MachineError: it cannot be read.
         """
         try:
-            manifest: dict[str, Any] = json.loads(self.manifest.read_bytes())
+            manifest: dict[str, Any] = from_json(self.manifest.read_bytes())
         except FileNotFoundError:
             return None
         except OSError as error:
@@ -62,7 +61,7 @@ class DatasetLayout:
                 f"{self.manifest}: cannot be read ({error.strerror}). Check its permissions and "
                 f"the disk."
             ) from None
-        except (ValueError, RecursionError) as error:
+        except ValueError as error:
             raise ShardError(
                 f"{self.manifest}: not a manifest ({error}). Make the data set again, with "
                 f"--overwrite."

@@ -45,7 +45,7 @@ def padding_shares(manifest: Mapping[str, Any]) -> dict[str, float]:
     longest = max_seq_length_of(manifest) or max(one["bin"] for one in bins)
     room = sum(one["rows"] * one["bin"] for one in bins)
     return {
-        "to_bin": round(1.0 - tokens / room, 6),
-        "to_longest": round(1.0 - tokens / (rows * longest), 6),
+        "to_bin": round(1.0 - tokens / max(room, 1), 6),
+        "to_longest": round(1.0 - tokens / max(rows * longest, 1), 6),
         "longest": longest,
     }

@@ -22,6 +22,8 @@ from maskprep.stages.masking import check_kept_columns
 from maskprep.stages.padding import Padding
 from maskprep.stages.row_rules import RowRules
 from maskprep.storage.layout import DatasetLayout
+from maskprep.storage.manifest_faults import manifest_faults
+from maskprep.tasks.bins import bin_faults
 from maskprep.tasks.records import (
     Record,
     config_from,
@@ -36,6 +38,28 @@ _KINDS: dict[str, type] = {
     "pair": PairingConfig,
     "pack": PackingConfig,
 }
+
+
+def faults_of_manifest(manifest: Record) -> list[str]:
+    """Return what is wrong with a manifest, judged by itself; of one without, all can be used."""
+    return (
+        list(manifest_faults(manifest))
+        or list(setting_faults(manifest))
+        or list(bin_faults(manifest))
+    )
+
+
+def require_sound(folder: DatasetLayout, manifest: Record) -> None:
+    """Check the manifest of a folder.
+
+    Raises:
+        ShardError: something is wrong with it; the message names the first fault.
+    """
+    for what in faults_of_manifest(manifest):
+        raise ShardError(
+            f"{folder.manifest}: {what}. See all that is wrong with 'maskprep verify "
+            f"{folder.path}'."
+        )
 
 
 def setting_faults(manifest: Record) -> Iterator[str]:

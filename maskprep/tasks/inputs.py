@@ -20,6 +20,7 @@ from maskprep.storage.atomic import hash_file
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shard_reading import check_columns, open_shard, record_of, shard_metadata
 from maskprep.storage.streams import StreamReader
+from maskprep.tasks.expectations import require_sound
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
 
 STDIN = "-"
@@ -246,6 +247,7 @@ def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputReque
 def _open_folder(path: Path, request: InputRequest) -> StageInput:
     folder = DatasetLayout(path)
     manifest = folder.finished_manifest(request.made_by[0])
+    require_sound(folder, manifest)
     if manifest["stage"] not in request.made_by:
         raise ConfigError(
             f"{path} holds what 'maskprep {manifest['stage']}' writes; expected what "

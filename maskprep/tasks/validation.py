@@ -7,6 +7,7 @@ from pathlib import Path
 from maskprep.errors import ConfigError, NoRowsError, ShardError
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.storage.layout import DatasetLayout
+from maskprep.storage.manifest import is_unchanged
 from maskprep.tasks.records import Record
 from maskprep.tasks.results import OTHER_SPLIT
 from maskprep.tasks.running import Made, Summary
@@ -42,18 +43,20 @@ def with_summary(summary: Summary) -> Summary:
     """Return the summary of a run with that of the validation data in its folder.
 
     Raises:
-        ShardError: the data set was finished before, and its validation data is no longer there.
+        ShardError: the data set was finished before, and its validation data is no longer there,
+            or no longer as it was.
     """
     if summary.output is None or not has_validation(summary.manifest):
         return summary
-    part = DatasetLayout(summary.output).validation
-    manifest = DatasetLayout(part).read_manifest()
-    if manifest is None:
+    part = DatasetLayout(DatasetLayout(summary.output).validation)
+    manifest = part.read_manifest()
+    if manifest is None or not is_unchanged(manifest):
+        what = "is missing" if manifest is None else "was changed after it was written"
         raise ShardError(
-            f"{summary.output} is complete, but for its validation data: {part} is missing. Ask "
-            f"'maskprep verify {summary.output}' what to do."
+            f"{summary.output} is complete, but for its validation data: {part.manifest} {what}. "
+            f"Ask 'maskprep verify {summary.output}' what to do."
         )
-    return replace(summary, validation=Summary(manifest, part, summary.finished_before))
+    return replace(summary, validation=Summary(manifest, part.path, summary.finished_before))
 
 
 def has_validation(manifest: Record) -> bool:

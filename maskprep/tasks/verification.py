@@ -21,11 +21,11 @@ from maskprep.storage.integrity import (
     schema_faults,
     stray_names,
 )
-from maskprep.storage.manifest import is_unchanged, manifest_faults
+from maskprep.storage.manifest import is_unchanged
 from maskprep.storage.row_hash import RowHash
 from maskprep.storage.shard_reading import null_columns
-from maskprep.tasks.bins import bin_faults, length_bins
-from maskprep.tasks.expectations import expected_schema, load_copy, row_rules, setting_faults
+from maskprep.tasks.bins import length_bins
+from maskprep.tasks.expectations import expected_schema, faults_of_manifest, load_copy, row_rules
 from maskprep.tasks.journal import Receipt
 from maskprep.tasks.plan import Run, add_counts
 from maskprep.tasks.realised import realised_faults
@@ -180,12 +180,7 @@ def verify_folder(
         ShardError: the run that makes it has not finished, or its manifest cannot be read.
     """
     manifest = folder.finished_manifest("prepare")
-    problems = (
-        list(manifest_faults(manifest))
-        or list(setting_faults(manifest))
-        or list(bin_faults(manifest))
-    )
-    if problems:
+    if problems := faults_of_manifest(manifest):
         faults = tuple(Fault("manifest.json", what) for what in problems)
         return Verification(folder.path, manifest, faults)
     faults_of_folder = list(_folder_faults(folder, manifest))

@@ -252,9 +252,12 @@ def test_verify_finds_validation_data_that_is_missing_broken_or_another(
     found = verify_dataset(broken, ONE)
     assert found.faults == ()
     assert [fault.what for fault in found.validation.faults] == ["is missing"]
-    shutil.rmtree(broken / "validation")
-    with pytest.raises(ShardError, match="complete, but for its validation data"):
-        prepare_corpus([str(toy_corpus)], RECIPE, tokenizer, broken, ONE)
+    path = broken / "validation" / "manifest.json"
+    path.write_text(path.read_text().replace('"dropped": {', '"dropped": {"x": 1', 1))
+    for what in ("was changed after it was written", "is missing"):
+        with pytest.raises(ShardError, match=f"complete, but for its validation data.*{what}"):
+            prepare_corpus([str(toy_corpus)], RECIPE, tokenizer, broken, ONE)
+        shutil.rmtree(broken / "validation", ignore_errors=True)
     (fault,) = verify_dataset(broken, ONE).faults
     assert (fault.place, fault.what) == ("validation", "is missing")
     other = replace(of_side("validation"), masking=MaskingConfig(seed=8))
