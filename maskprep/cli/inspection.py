@@ -104,7 +104,7 @@ def _inspect_folder(path: Path, num_rows: int) -> Inspected:
     folder = DatasetLayout(path)
     manifest = folder.finished_manifest("prepare")
     require_sound(folder, manifest)
-    shards = [folder.data / Path(entry["name"]).name for entry in manifest["shards"]]
+    shards = [folder.data / entry["name"] for entry in manifest["shards"]]
     tokenizer = load_tokenizer(str(folder.tokenizer)) if folder.tokenizer.is_dir() else None
     found = _inspect_shards(str(path), shards, tokenizer, num_rows)
     found.kind, found.stage = "data set", manifest["stage"]

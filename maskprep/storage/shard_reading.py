@@ -1,6 +1,5 @@
 """Record batches out of Parquet shards, in bounded batches, and what shards say of themselves."""
 
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,6 +8,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from maskprep.errors import MachineError, SchemaError, ShardError
+from maskprep.storage.manifest import from_json
+from maskprep.storage.manifest_faults import record_faults
 
 READ_ROWS = 4096
 
@@ -96,7 +97,7 @@ def check_columns(where: str, found: pa.Schema, expected: pa.Schema, made_by: st
     """Check that a table has the columns a stage reads, of the right types.
 
     Raises:
-        SchemaError: a column is missing or of another type.
+        SchemaError: a column is missing, is there twice, or is of another type.
     """
     missing = [name for name in expected.names if name not in found.names]
     if missing:
@@ -104,11 +105,26 @@ def check_columns(where: str, found: pa.Schema, expected: pa.Schema, made_by: st
             f"{where}: no column {', '.join(missing)} (found: {', '.join(found.names)}). "
             f"Expected what 'maskprep {made_by}' writes."
         )
+    refuse_repeated_columns(where, found.names)
     for field in expected:
         if found.field(field.name).type != field.type:
             raise SchemaError(
                 f"{where}: column {field.name} is {found.field(field.name).type}; expected "
                 f"{field.type}, as 'maskprep {made_by}' writes it."
+            )
+
+
+def refuse_repeated_columns(where: str, names: Sequence[str]) -> None:
+    """Check that a name means one column.
+
+    Raises:
+        SchemaError: two columns share one.
+    """
+    for name in names:
+        if names.count(name) > 1:
+            raise SchemaError(
+                f"{where}: {names.count(name)} columns are called {name}; expected one. Remove or "
+                f"rename the others."
             )
 
 
@@ -130,16 +146,16 @@ def record_of(where: str, text: bytes) -> dict[str, Any]:
         ShardError: something else wrote it.
     """
     try:
-        record = json.loads(text)
+        record = from_json(text)
     except ValueError:
         record = None
-    needed = {"stage", "settings", "lineage", "tokenizer"}
-    if not isinstance(record, dict) or not needed <= record.keys():
+    faults = record_faults(record) if isinstance(record, dict) else ["no JSON object"]
+    for what in faults:
         raise ShardError(
-            f"{where}: its metadata 'maskprep' are not what maskprep writes. Make the data set "
-            f"again."
+            f"{where}: its metadata 'maskprep' are not what maskprep writes ({what}). Make the "
+            f"data set again."
         )
-    return record
+    return dict(record)
 
 
 def first_line(error: BaseException) -> str:

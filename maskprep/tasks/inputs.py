@@ -20,7 +20,7 @@ from maskprep.storage.atomic import hash_file
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shard_reading import check_columns, open_shard, record_of, shard_metadata
 from maskprep.storage.streams import StreamReader
-from maskprep.tasks.expectations import require_sound
+from maskprep.tasks.expectations import require_sound, setting_faults
 from maskprep.tasks.records import Record, history_entry, tokenizer_record
 
 STDIN = "-"
@@ -133,7 +133,7 @@ def open_stage_input(request: InputRequest) -> StageInput:
     Raises:
         ConfigError: a path does not exist, or the inputs were made with different tokenizers.
         SchemaError: rows of another kind.
-        ShardError: a data set that is damaged or unfinished.
+        ShardError: a data set that is damaged, unfinished, or holds no rows.
         TokenizerError: no tokenizer is known.
     """
     if STDIN in request.inputs:
@@ -141,6 +141,11 @@ def open_stage_input(request: InputRequest) -> StageInput:
             raise ConfigError("'-' (standard input) cannot be mixed with other inputs.")
         return _open_stream(request)
     parts = [_open_path(Path(path), request) for path in request.inputs]
+    if not any(part.rows for part in parts):
+        raise ShardError(
+            f"{', '.join(request.inputs)}: no shard holds a row; expected what {request.commands} "
+            f"wrote. Check the input."
+        )
     _refuse_equal_shards(request.inputs, parts)
     first = parts[0]
     for part, path in zip(parts, request.inputs, strict=True):
@@ -188,6 +193,7 @@ def _open_stream(request: InputRequest) -> StageInput:
             f"standard input was not written by {request.commands}: it carries no tokenizer."
         )
     record = record_of(reader.origin, text)
+    _require_settings(reader.origin, record)
     roles = {**record["tokenizer"]["roles"], **_named(request.roles)}
     tokenizer = tokenizer_from_json(tokenizer_json.decode(), roles, "the stream's tokenizer")
     return StageInput(record=record, tokenizer=tokenizer, schema=schema, stream=reader)
@@ -224,7 +230,14 @@ def _record_of(path: Path, request: InputRequest) -> tuple[Record, pa.Schema]:
     if record is None:
         stage = "pack" if "sequence_lengths" in schema.names else request.made_by[0]
         record = {"stage": stage, "settings": {}, "lineage": [], "tokenizer": {}}
+    else:
+        _require_settings(str(path), record)
     return record, schema
+
+
+def _require_settings(where: str, record: Record) -> None:
+    for what in setting_faults(record):
+        raise ShardError(f"{where}: its metadata 'maskprep': {what}. Make the data set again.")
 
 
 def _tokenizer_for(folder: Path, record: Record, path: Path, request: InputRequest) -> Tokenizer:
@@ -271,7 +284,7 @@ def _listed_shard(folder: DatasetLayout, entry: Mapping[str, Any]) -> tuple[str,
     Raises:
         ShardError: they are not.
     """
-    shard = folder.data / Path(entry["name"]).name
+    shard = folder.data / entry["name"]
     size = shard.stat().st_size if shard.exists() else None
     if size != entry["bytes"]:
         found = "is missing" if size is None else f"has {size} bytes"

@@ -17,7 +17,8 @@ from maskprep.storage.row_hash import RowHash
 from maskprep.storage.shard_reading import check_columns, open_shard, read_shard, shard_metadata
 from maskprep.storage.shards import regroup, row_group_rows, write_shard
 
-RECORD = {"stage": "pair", "settings": {"seed": 1}, "lineage": [], "tokenizer": {}}
+TOKENIZER = {"fingerprint": "f", "num_ids": 9, "roles": {}, "special_ids": {}}
+RECORD = {"stage": "pair", "settings": {"seed": 1}, "lineage": [], "tokenizer": TOKENIZER}
 SCHEMA = with_metadata(EXAMPLES, RECORD)
 
 
