@@ -189,6 +189,14 @@ def _padded_columns(made: list[pa.Field]) -> list[pa.Field]:
     return [*made[:place], ATTENTION_MASK, *made[place:], *weights]
 
 
+_ALL_COLUMNS = (
+    *(field for schema in (DOCUMENTS, *_EXAMPLES.values()) for field in schema),
+    *(field for fields in _MASKED_COLUMNS.values() for field in _padded_columns(fields)),
+    EPOCH,
+)
+COLUMN_TYPES: dict[str, pa.DataType] = {field.name: field.type for field in _ALL_COLUMNS}
+"""The type of every column that any stage writes; a name has one."""
+
 _IDS = ("example_id", "document_id", "document_id_b")
 _SEGMENT_COLUMNS = ("token_type_ids", "segment_ids")
 _PASSED_ON = ("sequence_lengths", "next_sentence_label", "sentence_order_label")

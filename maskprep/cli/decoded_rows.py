@@ -13,7 +13,6 @@ from typing import Any, Literal
 
 from rich.text import Text
 
-from maskprep.errors import SchemaError
 from maskprep.schema import IGNORED_LABEL
 from maskprep.stages.measurement import TOKEN_COLUMNS
 
@@ -64,11 +63,12 @@ class DecodedToken:
 def decode_tokens(row: Row, vocabulary: Vocabulary) -> list[DecodedToken]:
     """Read one row of documents, examples or masked examples in any form of its columns.
 
-    Raises:
-        SchemaError: the row has no tokens, or predicts a token that it does not have.
+    Args:
+        row: whose columns fit one another (`stages.row_shape`).
+        vocabulary: to read its ids with.
     """
     ids = _unpadded_ids(row)
-    originals = _selected(row, len(ids))
+    originals = _selected(row)
     tokens = [_token(i, vocabulary) for i in ids]
     targets = {at: _token(i, vocabulary) for at, i in originals.items()}
     spelling = vocabulary.spelling or _spelling([*tokens, *targets.values()])
@@ -158,16 +158,10 @@ def _unpadded_ids(row: Row) -> list[int]:
 
 
 def _padded_ids(row: Row) -> list[int]:
-    for name in TOKEN_COLUMNS:
-        if row.get(name) is not None:
-            return list(row[name])
-    raise SchemaError(
-        f"A row has no tokens: its columns are {', '.join(row) or 'none'}; expected input_ids "
-        "or token_ids. Give a data set of maskprep tokenize, pair, pack or mask."
-    )
+    return next(list(row[name]) for name in TOKEN_COLUMNS if row.get(name) is not None)
 
 
-def _selected(row: Row, num_tokens: int) -> dict[int, int]:
+def _selected(row: Row) -> dict[int, int]:
     """Return the original id of each predicted position, ascending."""
     if row.get("loss_mask") is not None:
         pairs = zip(row["target_ids"], row["loss_mask"], strict=True)
@@ -183,11 +177,6 @@ def _selected(row: Row, num_tokens: int) -> dict[int, int]:
             for at, target, weight in zip(positions, targets, weights, strict=True):
                 if weight:
                     found[at] = target
-    if found and max(found) >= num_tokens:
-        raise SchemaError(
-            f"A row of {num_tokens} tokens predicts position {max(found)}; expected positions "
-            "below that. The data set is damaged: make it again with maskprep mask --overwrite."
-        )
     return dict(sorted(found.items()))
 
 

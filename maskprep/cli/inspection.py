@@ -11,12 +11,13 @@ import numpy as np
 import pyarrow as pa
 
 from maskprep.cli.decoded_rows import Vocabulary
+from maskprep.cli.inspected_rows import check_names, read_rows, readable_rows
 from maskprep.cli.standard_streams import STANDARD, binary_input
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, tokenizer_from_json
 from maskprep.errors import ConfigError, ShardError
 from maskprep.stages.measurement import RowCounts, measure_rows, measured_columns
 from maskprep.storage.layout import DatasetLayout
-from maskprep.storage.shard_reading import open_shard, read_shard
+from maskprep.storage.shard_reading import open_shard, record_of, shard_metadata
 from maskprep.storage.sniffing import PARQUET_MAGIC
 from maskprep.storage.streams import StreamReader
 from maskprep.tasks.bins import padding_shares
@@ -123,8 +124,7 @@ def _inspect_shard(path: Path, num_rows: int) -> Inspected:
     folder = path.resolve().parent.parent / "tokenizer"
     tokenizer = load_tokenizer(str(folder)) if folder.is_dir() else None
     found = _inspect_shards(str(path), [path], tokenizer, num_rows)
-    metadata = open_shard(path).schema_arrow.metadata or {}
-    found.stage = json.loads(metadata.get(b"maskprep", b"{}")).get("stage", "")
+    found.stage = (shard_metadata(path) or {}).get("stage", "")
     return found
 
 
@@ -134,6 +134,8 @@ def _inspect_shards(
     files = [open_shard(path) for path in shards]
     if not files:
         raise ShardError(f"{name} holds no rows: its manifest lists no shard.")
+    for path, file in zip(shards, files, strict=True):
+        check_names(str(path), file.schema_arrow.names)
     schema = files[0].schema_arrow
     statistics = {
         "rows": sum(file.metadata.num_rows for file in files),
@@ -161,14 +163,18 @@ def _has_examples(schema: pa.Schema) -> bool:
 
 def _columns(schema: pa.Schema) -> list[tuple[str, str, str]]:
     return [
-        (one.name, str(one.type), (one.metadata or {}).get(b"meaning", b"").decode())
+        (
+            one.name,
+            str(one.type),
+            (one.metadata or {}).get(b"meaning", b"").decode(errors="replace"),
+        )
         for one in schema
     ]
 
 
 def _batches(shards: Sequence[Path], columns: list[str]) -> Iterator[pa.RecordBatch]:
     for path in shards:
-        yield from read_shard(path, columns)
+        yield from read_rows(path, columns)
 
 
 def _measure(
@@ -203,7 +209,7 @@ def _measured(counts: RowCounts) -> dict[str, Any]:
 
 def _first_rows(shards: Sequence[Path], num_rows: int) -> Iterator[dict[str, Any]]:
     for path in shards:
-        for batch in read_shard(path, open_shard(path).schema_arrow.names, 0, num_rows):
+        for batch in read_rows(path, open_shard(path).schema_arrow.names, num_rows):
             yield from batch.to_pylist()
 
 
@@ -212,15 +218,17 @@ def _inspect_stream(num_rows: int) -> Inspected:
     if source is None:
         raise ConfigError("standard input is closed. Pipe a stream in, or name a path.")
     reader = StreamReader(source, "standard input")
-    tokenizer = None
-    record = json.loads(reader.metadata.get(b"maskprep", b"{}"))
-    if b"tokenizer.json" in reader.metadata:
-        roles = record.get("tokenizer", {}).get("roles", {})
+    check_names(reader.origin, reader.schema.names)
+    tokenizer, stage = None, ""
+    if b"maskprep" in reader.metadata and b"tokenizer.json" in reader.metadata:
+        record = record_of(reader.origin, reader.metadata[b"maskprep"])
+        stage, roles = record["stage"], record["tokenizer"]["roles"]
         text = reader.metadata[b"tokenizer.json"].decode()
         tokenizer = tokenizer_from_json(text, roles, "the stream's tokenizer")
     rows: list[dict[str, Any]] = []
     counts = RowCounts()
-    for batch in reader.batches():
+    for read in reader.batches():
+        batch = readable_rows(reader.origin, read, counts.rows)
         rows.extend(batch.slice(0, max(num_rows - len(rows), 0)).to_pylist())
         _measure(iter([batch]), tokenizer, counts, 0)
     statistics = {"rows": counts.rows} | _measured(counts)
@@ -229,7 +237,7 @@ def _inspect_stream(num_rows: int) -> Inspected:
     return Inspected(
         name=STANDARD,
         kind="stream",
-        stage=record.get("stage", ""),
+        stage=stage,
         columns=_columns(reader.schema),
         statistics=statistics,
         rows=rows,

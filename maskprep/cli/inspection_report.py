@@ -83,7 +83,7 @@ def write_json(inspected: Sequence[Inspected]) -> None:
             "statistics": one.statistics,
             "rows": rows,
         }
-        sys.stdout.write(json.dumps(found, ensure_ascii=False) + "\n")
+        sys.stdout.write(json.dumps(found, ensure_ascii=False, default=str) + "\n")
 
 
 def _print_all(console: Console, inspected: Sequence[Inspected], *, colour: bool) -> None:

@@ -17,10 +17,11 @@ PADDED_TOKENS = 2**20
 """Of a batch that is padded: as many as a row group has, however short its rows were."""
 
 _IDS = ("input_ids", "token_ids", "target_ids")
-_OF_TOKENS = (
+OF_TOKENS = (
     *(*_IDS, "token_type_ids", "segment_ids", "attention_mask", "padding_mask"),
     *("labels", "loss_mask", "word_starts"),
 )
+"""Columns with a value for each token."""
 _OF_PREDICTIONS = (
     *("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"),
     *("mask_positions", "mask_ids", "mask_weights"),
@@ -56,7 +57,7 @@ class Padding:
 
     def width(self, name: str) -> int | None:
         """Return how many values each of a column's lists has; None: it is not padded."""
-        if name in _OF_TOKENS:
+        if name in OF_TOKENS:
             return self.length
         return self.predictions if name in _OF_PREDICTIONS else None
 
@@ -132,7 +133,7 @@ def strip_padding(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
         is_real = flat_values(batch.column(mark))[0] != 0
         if is_real.all():
             continue
-        if mark in _OF_TOKENS:
+        if mark in OF_TOKENS:
             padding_tokens = int(np.count_nonzero(~is_real))
         before = np.append(0, np.cumsum(is_real))
         for name in lists:
@@ -145,7 +146,7 @@ def strip_padding(batch: pa.RecordBatch) -> tuple[pa.RecordBatch, int]:
 
 def count_marked_tokens(batch: pa.RecordBatch) -> int:
     """Return how many tokens of padded rows are real, as the rows say."""
-    mark = next(name for lists, name in _padded_lists(batch) if name in _OF_TOKENS)
+    mark = next(name for lists, name in _padded_lists(batch) if name in OF_TOKENS)
     return int(np.count_nonzero(flat_values(batch.column(mark))[0]))
 
 
@@ -176,6 +177,6 @@ def padding_faults(
 
 def _padded_lists(batch: pa.RecordBatch) -> Iterator[tuple[list[str], str]]:
     """Yield the lists that are padded alike, and the one of them that says where."""
-    for names in (_OF_TOKENS, _OF_PREDICTIONS):
+    for names in (OF_TOKENS, _OF_PREDICTIONS):
         lists = [name for name in names if name in batch.schema.names]
         yield from ((lists, name) for name in lists if name in _MARKS)

@@ -10,20 +10,11 @@ from numpy.typing import NDArray
 
 from maskprep.list_columns import flat_values, list_offsets, numpy_array, owners_of
 from maskprep.row_values import RowFault, id_faults, part_faults, type_faults
-from maskprep.stages.measurement import TOKEN_COLUMNS, count_two_segments, selected_tokens
+from maskprep.stages.measurement import count_two_segments, selected_tokens
 from maskprep.stages.padding import Padding, count_marked_tokens, padding_faults, strip_padding
 from maskprep.stages.row_rules import RowRules, RowTotals
+from maskprep.stages.row_shape import list_faults, position_faults, token_column
 
-_OF_TOKENS = (
-    *("token_type_ids", "segment_ids", "word_starts", "target_ids", "loss_mask", "labels"),
-    "padding_mask",
-)
-"""Columns with a value for each token."""
-_OF_SELECTED = (
-    ("masked_lm_positions", ("masked_lm_ids",)),
-    ("mask_positions", ("mask_ids", "mask_weights")),
-)
-"""Columns of positions, and those with a value for each position."""
 _COUNTED = (
     *("document_id", "document_part", "next_sentence_label", "sentence_order_label"),
     "epoch",
@@ -79,7 +70,7 @@ class RowChecker:
                 return
             batch, stripped = strip_padding(batch)
             self.totals.padding_tokens += stripped
-        name = next(one for one in TOKEN_COLUMNS if one in batch.schema.names)
+        name = token_column(batch)
         ids, offsets = flat_values(batch.column(name))
         rows = _Rows(ids, offsets, self.totals.rows)
         self._check_tokens(batch, rows, name)
@@ -123,7 +114,7 @@ class RowChecker:
             long = np.flatnonzero(rows.lengths > self.rules.max_tokens)
             note(f"more than {self.rules.max_tokens:,} tokens", rows.first + long)
         self._check_bin(rows)
-        fits = self._lists_fit(batch, rows, name)
+        fits = self._lists_fit(batch, rows)
         strange = (rows.ids < 0) | (rows.ids >= limit)
         note(f"{name} holds an id outside 0 to {limit - 1:,}", rows.of_tokens(strange))
         self.faults.note_all(part_faults(batch, rows.offsets), rows.first)
@@ -149,27 +140,11 @@ class RowChecker:
         what = f"not of bin {longest} ({bins.shortest(longest)} to {longest} tokens)"
         self.faults.note(what, rows.first + strange)
 
-    def _lists_fit(self, batch: pa.RecordBatch, rows: "_Rows", name: str) -> bool:
+    def _lists_fit(self, batch: pa.RecordBatch, rows: "_Rows") -> bool:
         """Check that the columns agree about how long each row is."""
         before = len(self.faults.found)
-        for one in _OF_TOKENS:
-            if one in batch.schema.names:
-                other = np.diff(list_offsets(batch.column(one)))
-                wrong = np.flatnonzero(other != rows.lengths)
-                self.faults.note(f"{one} and {name} differ in length", rows.first + wrong)
-        for positions, others in _OF_SELECTED:
-            if positions not in batch.schema.names:
-                continue
-            places, offsets = flat_values(batch.column(positions))
-            for one in others:
-                wrong = np.flatnonzero(np.diff(list_offsets(batch.column(one))) != np.diff(offsets))
-                self.faults.note(f"{one} and {positions} differ in length", rows.first + wrong)
-            owners = np.repeat(np.arange(rows.lengths.size), np.diff(offsets))
-            outside = (places < 0) | (places >= rows.lengths[owners])
-            falls = np.zeros(places.size, np.bool_)
-            falls[1:] = (np.diff(places) <= 0) & (np.diff(owners) == 0)
-            self.faults.note(f"{positions} lies outside the row", rows.first + owners[outside])
-            self.faults.note(f"{positions} does not ascend", rows.first + owners[falls])
+        self.faults.note_all(list_faults(batch), rows.first)
+        self.faults.note_all(position_faults(batch), rows.first)
         return len(self.faults.found) == before
 
     def _count_parts(self, batch: pa.RecordBatch) -> None:

@@ -12,6 +12,7 @@ from maskprep.storage.manifest import from_json
 from maskprep.storage.manifest_faults import record_faults
 
 READ_ROWS = 4096
+_LISTS = (pa.ListArray, pa.LargeListArray, pa.FixedSizeListArray)
 
 
 def open_shard(path: Path) -> pq.ParquetFile:
@@ -87,7 +88,7 @@ def null_columns(batch: pa.RecordBatch) -> list[str]:
     """Return the columns that hold null, in lists too."""
     found = []
     for name, column in zip(batch.schema.names, batch.columns, strict=True):
-        inner = column.flatten() if pa.types.is_list(column.type) else column
+        inner = column.flatten() if isinstance(column, _LISTS) else column
         if column.null_count or inner.null_count:
             found.append(name)
     return found
