@@ -14,7 +14,7 @@ from maskprep.cli.decoded_rows import Vocabulary
 from maskprep.cli.inspected_rows import check_names, read_rows, readable_rows
 from maskprep.cli.standard_streams import STANDARD, binary_input
 from maskprep.encoders.loading import Tokenizer, load_tokenizer, tokenizer_from_json
-from maskprep.errors import ConfigError, ShardError
+from maskprep.errors import ConfigError, ShardError, TokenizerError
 from maskprep.stages.measurement import RowCounts, measure_rows, measured_columns
 from maskprep.storage.layout import DatasetLayout
 from maskprep.storage.shard_reading import open_shard, record_of, shard_metadata
@@ -23,6 +23,7 @@ from maskprep.storage.streams import StreamReader
 from maskprep.tasks.bins import padding_shares
 from maskprep.tasks.expectations import require_sound
 
+_TOKENIZER_ENDINGS = (".json", "vocab.txt", "merges.txt")
 MEASURED_TOKENS = 2**26
 """Enough to see a rate to four digits, read in a second or two."""
 
@@ -81,7 +82,16 @@ def inspect_path(name: str, num_rows: int) -> Inspected:
         return _inspect_folder(path, num_rows)
     if path.is_file() and (path.suffix == ".parquet" or _begins_parquet(path)):
         return _inspect_shard(path, num_rows)
-    tokenizer = load_tokenizer(name)
+    try:
+        tokenizer = load_tokenizer(name)
+    except TokenizerError:
+        if path.is_dir() or path.name.endswith(_TOKENIZER_ENDINGS):
+            raise
+        raise TokenizerError(
+            f"{name} is neither rows that maskprep wrote nor a tokenizer. If it is raw text, "
+            f"tokenize it, and inspect what that writes: 'maskprep tokenize {name} --tokenizer "
+            f"PATH --output FOLDER'."
+        ) from None
     return Inspected(name, "tokenizer", statistics=_described(tokenizer), tokenizer=tokenizer)
 
 

@@ -28,6 +28,7 @@ from maskprep.cli.report import (
     print_lines,
     split_lines,
 )
+from maskprep.cli.standard_streams import printable
 from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.storage.atomic import atomic_file, machine_errors
 
@@ -46,7 +47,7 @@ def write_terminal(inspected: Sequence[Inspected]) -> None:
 
 
 def write_html(inspected: Sequence[Inspected], path: str) -> None:
-    """Write the same as a page."""
+    """Write the same as a page, and say so."""
     with io.StringIO() as nowhere:
         console = Console(
             file=nowhere,
@@ -64,9 +65,12 @@ def write_html(inspected: Sequence[Inspected], path: str) -> None:
     if target.exists() and not target.is_file():
         with machine_errors(target):  # A pipe or a device is written to, and not replaced.
             target.write_bytes(page)
-        return
-    with atomic_file(target) as file:
-        file.write(page)
+    else:
+        with atomic_file(target) as file:
+            file.write(page)
+    open_console(to_stderr=True).print(
+        Text(f"inspect wrote {printable(path)}", "bold"), soft_wrap=True
+    )
 
 
 def write_json(inspected: Sequence[Inspected]) -> None:

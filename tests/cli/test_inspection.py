@@ -1,5 +1,6 @@
 """inspect: what it finds in data sets, shards, streams and tokenizers."""
 
+import gzip
 import json
 import os
 import threading
@@ -117,11 +118,25 @@ def test_a_tokenizer_shows_its_roles(toy_tokenizer):
 
 
 def test_html_holds_the_rows_in_colour(stages, tmp_path):
-    maskprep("inspect", stages / "labels", "--rows", "1", "--html", tmp_path / "rows.html")
+    path = tmp_path / "rows.html"
+    result = maskprep("inspect", stages / "labels", "--rows", "1", "--html", path)
+    assert (result.stdout, result.stderr) == ("", f"inspect wrote {path}\n")
     page = (tmp_path / "rows.html").read_text()
     assert page.startswith("<!DOCTYPE html>")
     assert "[MASK]</span>" in page
     assert "next sentence" in page
+
+
+@pytest.mark.parametrize("name", ["books.jsonl", "prose.txt", "books.jsonl.gz", "README"])
+def test_raw_text_is_called_so(tmp_path, name):
+    path = tmp_path / name
+    content = b'{"text": "Some prose."}\n' * 9
+    path.write_bytes(gzip.compress(content) if name.endswith("gz") else content)
+    result = CliRunner().invoke(app, ["inspect", str(path)])
+    assert result.exit_code == 2
+    (line,) = result.stderr.splitlines()
+    assert f"{name} is neither rows that maskprep wrote nor a tokenizer" in line
+    assert f"'maskprep tokenize {path} --tokenizer" in line
 
 
 def test_several_paths_come_one_after_the_other(stages, toy_tokenizer):
