@@ -61,7 +61,8 @@ def open_console(*, to_stderr: bool = False) -> Console:
     """Return a console that breaks no lines in files and pipes and takes no markup."""
     stream = sys.stderr if to_stderr else sys.stdout
     width = None if stream is not None and stream.isatty() else _PLAIN_WIDTH
-    console = Console(file=stream, width=width, highlight=False, markup=False, emoji=False)
+    # Not by file: of None, a closed standard error, Rich would make standard output.
+    console = Console(stderr=to_stderr, width=width, highlight=False, markup=False, emoji=False)
     # Rich would end the program with exit code 1; the command line has its own way.
     console.on_broken_pipe = _closed_reader  # type: ignore[method-assign]
     return console

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 
 from maskprep.cli.app import app
 from maskprep.cli.progress import BarProgress, bar_columns, readable_amount, readable_bytes
-from maskprep.cli.report import counted_lines, print_lines
+from maskprep.cli.report import counted_lines, open_console, print_lines
 
 TEXT = "The cats sat on the mat. They slept.\nIt rained.\n\nA dog barked. Nobody came.\n"
 
@@ -30,6 +30,13 @@ def tokenize(toy_tokenizer, tmp_path):
         return maskprep("tokenize", tmp_path / "text.txt", *tokenizer, *output, *options)
 
     return run
+
+
+def test_what_goes_to_a_closed_standard_error_goes_nowhere(monkeypatch, capsys):
+    """Standard output may carry a stream, which a line of text would spoil."""
+    monkeypatch.setattr("sys.stderr", None)
+    print_lines(open_console(to_stderr=True), "mask wrote to standard output", [("rows", "1")])
+    assert capsys.readouterr().out == ""
 
 
 def test_text_that_is_not_cut_into_words_gets_a_hint(tokenize):
