@@ -212,6 +212,8 @@ def _measured(counts: RowCounts) -> dict[str, Any]:
         "longest_row": counts.longest,
         "rates": counts.rates(),
     }
+    if counts.most_selected:
+        measured["most_predictions"] = counts.most_selected
     if counts.sequences:
         measured["sequences"] = counts.sequences
     return {"measured": measured}

@@ -153,6 +153,8 @@ def _measured_lines(measured: Mapping[str, Any], rows: int) -> Iterator[Line]:
     every = measured["rows"] == rows
     yield "measured", f"{'all' if every else 'the first'} {measured['rows']:,} rows"
     yield "longest row", f"{measured['longest_row']:,} tokens"
+    if "most_predictions" in measured:
+        yield "most predictions", f"{measured['most_predictions']:,} tokens of one row"
     if measured["padding_tokens"]:
         yield "padding", padding_share(measured)
     if "sequences" in measured:

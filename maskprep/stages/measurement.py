@@ -37,6 +37,8 @@ class RowCounts:
     masked_tokens: int = 0
     replaced_tokens: int = 0
     kept_tokens: int = 0
+    most_selected: int = 0
+    """Of a row."""
     random_pairs: int = 0
     labelled_pairs: int = 0
     swapped_pairs: int = 0
@@ -106,6 +108,8 @@ def measure_rows(
     for places, originals in selected_tokens(batch, offsets):
         shown = seen[places]
         special[places] = False
+        of_rows = np.diff(np.searchsorted(places, offsets))
+        counts.most_selected = max(counts.most_selected, int(of_rows.max(initial=0)))
         masked = shown == (-1 if mask_id is None else mask_id)
         kept = ~masked & (shown == originals)
         counts.masked_tokens += int(masked.sum())

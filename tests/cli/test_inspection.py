@@ -3,6 +3,7 @@
 import gzip
 import json
 import os
+import re
 import threading
 
 import pytest
@@ -63,6 +64,21 @@ def test_the_selected_share_counts_the_same_tokens_as_masking(stages, form):
     # A shard does not tell [UNK] that was masked from other tokens, hence not to the last digit.
     selected = found["statistics"]["measured"]["rates"]["selected"]
     assert selected == pytest.approx(manifest["rates"]["selected"], abs=1e-4)
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_the_most_predictions_of_a_row_are_those_of_its_longest_list(stages, form):
+    (found,) = inspected(stages / form, "--rows", "100000")
+    lists = {
+        "loss-mask": lambda row: sum(row["loss_mask"]),
+        "labels": lambda row: sum(label != -100 for label in row["labels"]),
+        "positions": lambda row: len(row["masked_lm_positions"]),
+        "keras": lambda row: len(row["mask_positions"]),
+    }
+    most = max(map(lists[form], found["rows"]))
+    assert found["statistics"]["measured"]["most_predictions"] == most
+    shown = maskprep("inspect", stages / form).stdout
+    assert re.search(rf"most predictions +{most} tokens of one row", shown)
 
 
 def test_as_many_rows_as_asked_for(stages):
