@@ -204,8 +204,12 @@ SEEDS: dict[str, list[bytes]] = {
     ],
     "manifest": [
         (
-            b'{"stage": "tokenize", "history": [], "shards": [{"name": "a.parquet", "bytes": 4, '
-            b'"rows": 1, "sha256": "00"}]}'
+            b'{"format_version": 1, "stage": "tokenize", "settings": {}, "lineage": [], '
+            b'"versions": {}, "tokenizer": {"fingerprint": "f", "num_ids": 9, "roles": {}, '
+            b'"special_ids": {}}, "sources": [], "totals": {"tokens": 5}, "rates": {}, '
+            b'"dropped": {}, "changed": {}, "shards": [{"name": "part-00000.parquet", "rows": 1, '
+            b'"tokens": 5, "bytes": 4, "sha256": "%s", "rows_xxh128": "%s"}]}'
+            % (b"0" * 64, b"1" * 32)
         )
     ],
 }
