@@ -18,6 +18,12 @@ def require(ok: bool, field: str, value: object, expected: str) -> None:
         raise ConfigError(f"{option_name(field)} is {value!r}; expected {expected}.")
 
 
+def drop_repeats(settings: object, *fields: str) -> None:
+    """Keep each value of a field that holds several once, as the second says nothing new."""
+    for field in fields:
+        object.__setattr__(settings, field, tuple(dict.fromkeys(getattr(settings, field))))
+
+
 def require_choice(field: str, value: str, choices: object) -> None:
     """Raise a ConfigError if a value is none of a Literal's."""
     allowed = get_args(choices)

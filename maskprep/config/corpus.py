@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from maskprep.config.checks import require, require_choice, require_probability
+from maskprep.config.checks import drop_repeats, require, require_choice, require_probability
 
 Format = Literal["auto", "text", "jsonl", "parquet", "csv"]
 Documents = Literal["blank-line", "line", "file"]
@@ -125,5 +125,6 @@ class TrainingConfig:
             self.sample_bytes,
             "at least 1",
         )
+        drop_repeats(self, "special_tokens")
         for token in self.special_tokens:
             require(bool(token.strip()), "special_token", token, "a token with visible characters")

@@ -4,7 +4,13 @@ import math
 from dataclasses import dataclass
 from typing import Literal
 
-from maskprep.config.checks import require, require_choice, require_probability, require_seed
+from maskprep.config.checks import (
+    drop_repeats,
+    require,
+    require_choice,
+    require_probability,
+    require_seed,
+)
 from maskprep.errors import ConfigError
 
 Unit = Literal["token", "word", "ngram", "span"]
@@ -91,6 +97,7 @@ class MaskingConfig:
             self.max_predictions,
             "at least 1",
         )
+        drop_repeats(self, "never_mask", "always_mask", "keep")
         for name, words in (("never_mask", self.never_mask), ("always_mask", self.always_mask)):
             for word in words:
                 require(bool(word.strip()), name, word, "a word with visible characters")

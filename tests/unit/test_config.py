@@ -2,7 +2,7 @@
 
 import pytest
 
-from maskprep.config import MaskingConfig
+from maskprep.config import MaskingConfig, TrainingConfig
 from maskprep.errors import ConfigError
 
 
@@ -29,6 +29,19 @@ from maskprep.errors import ConfigError
 def test_a_setting_that_cannot_be_is_refused(settings, message):
     with pytest.raises(ConfigError, match=message):
         MaskingConfig(**settings)
+
+
+@pytest.mark.parametrize(
+    ("kind", "field"),
+    [
+        (MaskingConfig, "keep"),
+        (MaskingConfig, "never_mask"),
+        (MaskingConfig, "always_mask"),
+        (TrainingConfig, "special_tokens"),
+    ],
+)
+def test_what_is_given_twice_counts_once(kind, field):
+    assert kind(**{field: ("b", "a", "b")}) == kind(**{field: ("b", "a")})
 
 
 def test_the_rate_of_an_epoch():
