@@ -6,6 +6,7 @@ in a fixed order, gives the same model every time.
 """
 
 import io
+import re
 from collections.abc import Iterator, Sequence
 
 import numpy as np
@@ -18,7 +19,10 @@ from maskprep.stages.merges import choose_alphabet, require_room
 
 _LONGEST_SENTENCE = 256
 """Characters; longer words are cut. Above 4,192 bytes SentencePiece would leave them out."""
+_LEAST_COVERAGE = 0.98
+"""Below it SentencePiece refuses to leave characters out itself."""
 _ERRORS_ONLY = 2
+_ANY = re.compile(".+", re.DOTALL)
 _NO_WORD = "no word"
 """Words hold no space."""
 _DECIMALS = 6
@@ -46,15 +50,18 @@ def learn_pieces(
     alphabet = choose_alphabet(words, counts, config.character_coverage)
     # SentencePiece wants one token more than the characters it must have.
     require_room(len(special) + len(alphabet) + 1, len(special), config)
+    coverage, known = config.character_coverage, _ANY
+    if coverage < _LEAST_COVERAGE:
+        coverage, known = 1.0, re.compile(f"[{re.escape(''.join(alphabet))}]+")
     model = io.BytesIO()
     sentencepiece.SentencePieceTrainer.train(
-        sentence_iterator=_sentences(words, counts),
+        sentence_iterator=_sentences(words, counts, known),
         input_format="tsv",
         model_writer=model,
         model_type="unigram",
         vocab_size=config.vocab_size - len(special) + 1,  # its own <unk>, dropped below
         hard_vocab_limit=False,
-        character_coverage=config.character_coverage,
+        character_coverage=coverage,
         num_threads=1,  # the sums of the EM algorithm depend on how words are dealt to threads
         normalization_rule_name="identity",
         add_dummy_prefix=False,
@@ -76,8 +83,11 @@ def learn_pieces(
     return [(token, 0.0) for token in special] + learned
 
 
-def _sentences(words: Sequence[str], counts: NDArray[np.int64]) -> Iterator[str]:
-    """Yield "word<TAB>count" lines."""
+def _sentences(
+    words: Sequence[str], counts: NDArray[np.int64], known: re.Pattern[str]
+) -> Iterator[str]:
+    """Yield "word<TAB>count" lines, of the known parts of words."""
     for word, count in zip(words, counts.tolist(), strict=True):
         for start in range(0, len(word), _LONGEST_SENTENCE):
-            yield f"{word[start : start + _LONGEST_SENTENCE]}\t{count}"
+            for part in known.findall(word[start : start + _LONGEST_SENTENCE]):
+                yield f"{part}\t{count}"

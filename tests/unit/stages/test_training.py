@@ -172,6 +172,18 @@ def test_unigram_ids_begin_with_special_tokens_and_fall_in_probability():
     assert scores == sorted(scores, reverse=True)
 
 
+@pytest.mark.parametrize("coverage", [0.0, 0.5, 0.95, 0.99])
+def test_unigram_tokens_have_no_characters_beyond_the_coverage(coverage):
+    settings = {"model": "unigram", "vocab_size": 300, "character_coverage": coverage}
+    config = TrainingConfig(**settings)
+    counter = WordCounter("unigram")
+    counter.add(documents(SMALL).column("text"))
+    words, counts = counter.count_words(build_tokenizer(models.Unigram(), config))
+    pieces = vocabulary(train(SMALL, **settings))[5:]
+    found = {character for token, _ in pieces for character in token}
+    assert found == set(choose_alphabet(words, counts, coverage))
+
+
 @pytest.mark.parametrize("model", MODELS)
 def test_pairs_have_the_models_own_template(model):
     tokenizer = train(SMALL, model=model, vocab_size=600).tokenizer
