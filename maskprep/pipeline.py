@@ -15,6 +15,7 @@ from maskprep.config import (
     TokenizationConfig,
     TrainingConfig,
     check_padding,
+    require_count,
 )
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
@@ -74,6 +75,14 @@ class StageRows:
     tokenizer: str | None = None
     roles: RoleOptions = field(default_factory=RoleOptions)
     limit: int | None = None
+
+    def __post_init__(self) -> None:
+        """Check how many rows are to be read.
+
+        Raises:
+            ConfigError: no such number can be.
+        """
+        require_count("limit", self.limit)
 
 
 def train_corpus(

@@ -67,7 +67,7 @@ class CorpusOptions:
     ] = None
     limit: Annotated[
         int | None,
-        _corpus(metavar="N", min=1, help="Read only the first N documents."),
+        _corpus(metavar="N", help="Read only the first N documents."),
     ] = None
     validation: Annotated[
         float,

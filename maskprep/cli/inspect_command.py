@@ -5,6 +5,7 @@ from typing import Annotated
 import typer
 
 from maskprep.cli.standard_streams import input_names
+from maskprep.config import require_count
 
 InspectedPaths = Annotated[
     list[str] | None,
@@ -19,13 +20,14 @@ InspectedPaths = Annotated[
 def inspect_command(
     *,
     paths: InspectedPaths = None,
-    rows: Annotated[int, typer.Option(metavar="N", min=0, help="Rows to show.")] = 3,
+    rows: Annotated[int, typer.Option(metavar="N", help="Rows to show.")] = 3,
     as_json: Annotated[bool, typer.Option("--json", help="Rows and statistics as JSON.")] = False,
     html: Annotated[
         str | None, typer.Option("--html", metavar="FILE", help="Write the same page as HTML.")
     ] = None,
 ) -> None:
     """Show rows decoded, with masks in colour, and the statistics of a data set or tokenizer."""
+    require_count("rows", rows, least=0)
     names = input_names(paths)
     if as_json and html is not None:
         raise typer.BadParameter("--json and --html exclude each other.", param_hint="--html")

@@ -27,7 +27,8 @@ _report = partial(typer.Option, rich_help_panel="Report")
 
 _UNITS = {"": 1, "k": 10**3, "m": 10**6, "g": 10**9, "t": 10**12}
 _BINARY_UNITS = {"ki": 2**10, "mi": 2**20, "gi": 2**30, "ti": 2**40}
-_SIZE = re.compile(r"\s*([0-9]+(?:\.[0-9]+)?)\s*([a-z]*?)b?\s*", re.IGNORECASE)
+# So few digits that no amount is infinite.
+_SIZE = re.compile(r"\s*([0-9]{1,200}(?:\.[0-9]+)?)\s*([a-z]*?)b?\s*", re.IGNORECASE)
 
 
 def parse_size(text: str | int) -> int:
@@ -108,9 +109,9 @@ GivenTokenizerPath = Annotated[
 ]
 Limit = Annotated[
     int | None,
-    typer.Option(metavar="N", min=1, help="Read only the first N documents or examples."),
+    typer.Option(metavar="N", help="Read only the first N documents or examples."),
 ]
-Seed = Annotated[int, typer.Option(metavar="N", min=0, help="Key of all random numbers.")]
+Seed = Annotated[int, typer.Option(metavar="N", help="Key of all random numbers.")]
 RecipeName = Annotated[
     str | None,
     typer.Option(

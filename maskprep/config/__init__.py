@@ -4,6 +4,7 @@ Fields carry the names of the command-line options and of the tables in a recipe
 (`maskprep/recipes/bert.toml`); `docs/reference/config.md` lists them all.
 """
 
+from maskprep.config.checks import require_count
 from maskprep.config.corpus import (
     CorpusConfig,
     Documents,
@@ -74,4 +75,5 @@ __all__ = [
     "Unit",
     "Words",
     "check_padding",
+    "require_count",
 ]

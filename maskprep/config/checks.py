@@ -5,6 +5,12 @@ from typing import get_args
 from maskprep.errors import ConfigError
 
 SEED_LIMIT = 2**64
+LARGEST_COUNT = 2**63 - 1
+"""Of rows, documents or bytes: columns and kernels count in int64."""
+MOST_ROUNDS = 2**24 - 1
+"""The counter of the random numbers has 24 bits for the epoch or the duplicate."""
+LONGEST_ROW = 2**20
+"""Tokens."""
 
 
 def option_name(field: str) -> str:
@@ -16,6 +22,14 @@ def require(ok: bool, field: str, value: object, expected: str) -> None:
     """Raise a ConfigError that says what is expected of a field, if its value is not."""
     if not ok:
         raise ConfigError(f"{option_name(field)} is {value!r}; expected {expected}.")
+
+
+def require_count(
+    field: str, value: int | None, *, most: int = LARGEST_COUNT, least: int = 1
+) -> None:
+    """Raise a ConfigError if a whole number is out of range; None stands for no number."""
+    fits = value is None or least <= value <= most
+    require(fits, field, value, f"a number between {least:,} and {most:,}")
 
 
 def drop_repeats(settings: object, *fields: str) -> None:
@@ -38,10 +52,10 @@ def require_probability(field: str, value: float) -> None:
 def require_length(max_seq_length: int) -> None:
     """Raise a ConfigError if no row can be so long."""
     require(
-        1 <= max_seq_length <= 2**20,
+        1 <= max_seq_length <= LONGEST_ROW,
         "max_seq_length",
         max_seq_length,
-        "a number of tokens between 1 and 1,048,576",
+        f"a number of tokens between 1 and {LONGEST_ROW:,}",
     )
 
 

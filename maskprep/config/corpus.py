@@ -3,7 +3,13 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from maskprep.config.checks import drop_repeats, require, require_choice, require_probability
+from maskprep.config.checks import (
+    drop_repeats,
+    require,
+    require_choice,
+    require_count,
+    require_probability,
+)
 
 Format = Literal["auto", "text", "jsonl", "parquet", "csv"]
 Documents = Literal["blank-line", "line", "file"]
@@ -15,6 +21,8 @@ LineBreaks = Literal["boundary", "space"]
 Encode = Literal["line", "document"]
 SpecialTokensInText = Literal["split", "error", "parse"]
 Model = Literal["wordpiece", "bpe", "unigram"]
+LARGEST_VOCABULARY = 2**24
+"""Tokens to train; room for them is taken before the first is learned."""
 
 
 @dataclass(frozen=True)
@@ -54,13 +62,13 @@ class CorpusConfig:
         require_choice("documents", self.documents, Documents)
         require_choice("words", self.words, Words)
         require_choice("on_invalid", self.on_invalid, OnInvalid)
-        require(self.block_bytes >= 1, "block_bytes", self.block_bytes, "at least 1 byte")
-        require(self.limit is None or self.limit >= 1, "limit", self.limit, "at least 1")
+        require_count("block_bytes", self.block_bytes)
+        require_count("limit", self.limit)
         require(
             0.0 <= self.validation < 1.0,
             "validation",
             self.validation,
-            "a share of the documents between 0 and 1, e.g. 0.005",
+            "a share of the documents from 0 to below 1, e.g. 0.005",
         )
         if self.split is not None:
             require_choice("split", self.split, Split)
@@ -116,15 +124,10 @@ class TrainingConfig:
             ConfigError: a field has a value it cannot have.
         """
         require_choice("model", self.model, Model)
-        require(self.vocab_size >= 1, "vocab_size", self.vocab_size, "at least 1")
-        require(self.min_frequency >= 0, "min_frequency", self.min_frequency, "at least 0")
+        require_count("vocab_size", self.vocab_size, most=LARGEST_VOCABULARY)
+        require_count("min_frequency", self.min_frequency, least=0)
         require_probability("character_coverage", self.character_coverage)
-        require(
-            self.sample_bytes is None or self.sample_bytes >= 1,
-            "sample_bytes",
-            self.sample_bytes,
-            "at least 1",
-        )
+        require_count("sample_bytes", self.sample_bytes)
         drop_repeats(self, "special_tokens")
         for token in self.special_tokens:
             require(bool(token.strip()), "special_token", token, "a token with visible characters")

@@ -4,8 +4,10 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskprep.config.checks import (
+    MOST_ROUNDS,
     require,
     require_choice,
+    require_count,
     require_length,
     require_probability,
     require_seed,
@@ -41,7 +43,7 @@ class PairingConfig:
         require_probability("random_next_prob", self.random_next_prob)
         require_seed(self.seed)
         require_choice("objective", self.objective, Objective)
-        require(1 <= self.duplicates < 2**24, "duplicates", self.duplicates, "at least 1")
+        require_count("duplicates", self.duplicates, most=MOST_ROUNDS)
 
 
 @dataclass(frozen=True)

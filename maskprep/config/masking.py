@@ -5,9 +5,12 @@ from dataclasses import dataclass
 from typing import Literal
 
 from maskprep.config.checks import (
+    LONGEST_ROW,
+    MOST_ROUNDS,
     drop_repeats,
     require,
     require_choice,
+    require_count,
     require_probability,
     require_seed,
 )
@@ -91,17 +94,12 @@ class MaskingConfig:
             f"exact or bernoulli with --unit {self.unit}: a row has not always as many units that "
             f"do not touch as rounded asks for",
         )
-        require(
-            self.max_predictions is None or self.max_predictions >= 1,
-            "max_predictions",
-            self.max_predictions,
-            "at least 1",
-        )
+        require_count("max_predictions", self.max_predictions, most=LONGEST_ROW)
         drop_repeats(self, "never_mask", "always_mask", "keep")
         for name, words in (("never_mask", self.never_mask), ("always_mask", self.always_mask)):
             for word in words:
                 require(bool(word.strip()), name, word, "a word with visible characters")
-        require(1 <= self.epochs < 2**24, "epochs", self.epochs, "at least 1")
+        require_count("epochs", self.epochs, most=MOST_ROUNDS)
         require_choice("columns", self.columns, Columns)
         self._check_padding()
         require_seed(self.seed)

@@ -3,13 +3,21 @@
 from dataclasses import dataclass
 from typing import Literal
 
-from maskprep.config.checks import require, require_choice
+from maskprep.config.checks import (
+    LARGEST_COUNT,
+    LONGEST_ROW,
+    require,
+    require_choice,
+    require_count,
+)
 from maskprep.config.masking import MaskingConfig
 from maskprep.errors import ConfigError
 
 Compression = Literal["zstd", "snappy", "lz4", "none"]
 EncoderChoice = Literal["auto", "fast", "reference"]
 MAX_SHARDS = 100_000
+MAX_WORKERS = 4096
+"""All are started at once; no machine has so many cores."""
 
 
 @dataclass(frozen=True)
@@ -31,28 +39,16 @@ class ShardConfig:
         Raises:
             ConfigError: a field has a value it cannot have.
         """
-        require(
-            self.shard_rows is None or self.shard_rows >= 1,
-            "shard_rows",
-            self.shard_rows,
-            "at least 1",
-        )
+        require_count("shard_rows", self.shard_rows)
         require_choice("compression", self.compression, Compression)
-        require(
-            self.num_shards is None or 1 <= self.num_shards <= MAX_SHARDS,
-            "num_shards",
-            self.num_shards,
-            f"a number between 1 and {MAX_SHARDS:,}",
-        )
+        require_count("num_shards", self.num_shards, most=MAX_SHARDS)
         require(
             self.num_shards is None or self.shard_rows is None,
             "num_shards",
             self.num_shards,
             "nothing beside --shard-rows, which also says how many shards there are",
         )
-        require(
-            self.bin_size is None or self.bin_size >= 1, "bin_size", self.bin_size, "at least 1"
-        )
+        require_count("bin_size", self.bin_size, most=LONGEST_ROW)
 
 
 def check_padding(masking: MaskingConfig, shards: ShardConfig) -> None:
@@ -86,11 +82,11 @@ class RunConfig:
         Raises:
             ConfigError: a field has a value it cannot have.
         """
-        require(self.workers >= 1, "workers", self.workers, "at least 1")
+        require_count("workers", self.workers, most=MAX_WORKERS)
         require_choice("encoder", self.encoder, EncoderChoice)
         require(
-            self.memory_bytes is None or self.memory_bytes >= 1,
+            self.memory_bytes is None or 1 <= self.memory_bytes <= LARGEST_COUNT,
             "memory",
             self.memory_bytes,
-            "an amount like 512MiB or 2GiB",
+            f"an amount like 512MiB or 2GiB, up to {LARGEST_COUNT:,} bytes",
         )

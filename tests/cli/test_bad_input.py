@@ -161,9 +161,11 @@ def test_data_sets_of_different_tokenizers(text, tokenize, tmp_path):
         ("--mlm-probability", "0", "more than 0"),
         ("--mlm-probability", "nan", "--mlm-probability is nan"),
         ("--random-replace-prob", "0.5", "at most 0.2"),
-        ("--epochs", "0", "--epochs is 0; expected at least 1"),
+        ("--epochs", "0", "--epochs is 0; expected a number between 1 and"),
         ("--keep", "colour", "'colour'"),
         ("--memory", "10MiB", "--memory is 10 MiB"),
+        ("--memory", "9" * 200, "expected an amount like 512MiB or 2GiB, up to"),
+        ("--limit", "0", "--limit is 0; expected a number between 1 and"),
         ("--workers", "0", "--workers is 0"),
     ],
 )
@@ -330,3 +332,9 @@ def test_a_temporary_folder_that_cannot_be_is_named(examples, tmp_path):
     assert_one_line(into_stream, 3, f"{place}: cannot be written")
     into_folder = maskprep("mask", examples, *output, tmp_path / "masked")
     assert_one_line(into_folder, 3, f"{place}", "cannot be written")
+
+
+@pytest.mark.parametrize("rows", ["-1", str(2**63)])
+def test_inspecting_so_many_rows(examples, rows):
+    result = maskprep("inspect", examples, "--rows", rows)
+    assert_one_line(result, 2, f"--rows is {rows}; expected a number between 0 and")
