@@ -191,8 +191,9 @@ def open_spool(spool: Spool, first_rank: int) -> FlatDocuments:
     types = {"ids": f"<u{spool.id_bytes}", "word_starts": "u1"}
     for name in _FILES:
         path, dtype = Path(spool.folder) / name, np.dtype(types.get(name, "<i8"))
-        empty = path.stat().st_size == 0
-        arrays[name] = np.zeros(0, dtype) if empty else np.memmap(path, dtype, mode="r")
+        # Unlike numpy's, these maps hold no descriptor: of a large corpus there are thousands.
+        with pa.memory_map(str(path)) as file:
+            arrays[name] = np.frombuffer(file.read_buffer(), dtype)
     return FlatDocuments(**arrays, first_rank=first_rank)
 
 

@@ -1,5 +1,7 @@
 """Spools: documents come back whole, and random segments are found wherever they lie."""
 
+from pathlib import Path
+
 import numpy as np
 import pyarrow as pa
 import pytest
@@ -185,3 +187,12 @@ def test_a_negative_id_is_refused(tmp_path, name):
     bad = batch.set_column(place, DOCUMENTS.field(place), pa.array(numbers, DOCUMENTS.types[place]))
     with pytest.raises(ShardError, match=rf"document -?\d: {name} is negative"):
         write_spool([bad], tmp_path, 10, NUM_IDS)
+
+
+def test_an_open_spool_takes_no_descriptor(tmp_path):
+    """A corpus of 100 GB has thousands of spools, and a process often 1,024 descriptors."""
+    spool = write_spool([batch_of(*ROWS)], tmp_path, 100, NUM_IDS)
+    before = len(list(Path("/proc/self/fd").iterdir()))
+    documents = open_spool(spool, 0)
+    assert len(list(Path("/proc/self/fd").iterdir())) == before
+    assert documents.ids.size == spool.tokens
