@@ -22,7 +22,7 @@ from maskprep.cli.pair_command import pair_command
 from maskprep.cli.prepare_command import prepare_command
 from maskprep.cli.recipes_command import recipes_command, show_command
 from maskprep.cli.signals import ENDINGS, EndedBySignalError, ended_by_signals
-from maskprep.cli.standard_streams import printable
+from maskprep.cli.standard_streams import printable, replace_closed_streams
 from maskprep.cli.tokenize_command import tokenize_command
 from maskprep.cli.train_command import train_command
 from maskprep.cli.verify_command import verify_command
@@ -67,6 +67,7 @@ app = typer.Typer(
 
 def main() -> None:
     """Run the command line."""
+    replace_closed_streams()
     if isinstance(sys.stdout, io.TextIOWrapper):
         # Text of any language must not fail in a terminal of one.
         sys.stdout.reconfigure(errors="backslashreplace")
@@ -77,14 +78,13 @@ def main() -> None:
 
 
 def _say(message: str) -> None:
-    if sys.stderr is not None:
-        with contextlib.suppress(OSError):  # A terminal that has gone.
-            typer.echo(printable(message), err=True)
+    with contextlib.suppress(OSError):  # A terminal that has gone.
+        typer.echo(printable(message), err=True)
 
 
 def _announce_compilation() -> None:
     """Say why the first run after an installation is silent for a while."""
-    if sys.stderr is None or not sys.stderr.isatty():
+    if not sys.stderr.isatty():
         return
     from maskprep.kernels.compilation import is_first_run
 

@@ -2,11 +2,11 @@
 
 import io
 import json
-import sys
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
 from rich.console import Console
 from rich.text import Text
 
@@ -87,7 +87,7 @@ def write_json(inspected: Sequence[Inspected]) -> None:
             "statistics": one.statistics,
             "rows": rows,
         }
-        sys.stdout.write(json.dumps(found, ensure_ascii=False, default=str) + "\n")
+        typer.echo(json.dumps(found, ensure_ascii=False, default=str))
 
 
 def _print_all(console: Console, inspected: Sequence[Inspected], *, colour: bool) -> None:

@@ -27,7 +27,7 @@ def shown_progress(options: ReportOptions) -> Iterator[Progress]:
         yield Silence()
     elif options.progress == "json":
         yield JsonProgress()
-    elif sys.stderr is not None and sys.stderr.isatty():
+    elif sys.stderr.isatty():
         console = Console(stderr=True)
         with Bars(*bar_columns(), console=console, transient=True, auto_refresh=False) as bars:
             yield BarProgress(bars)

@@ -33,5 +33,5 @@ def run_context(
 
 def note(report: ReportOptions, message: str) -> None:
     """Say something on standard error, if anything may be said."""
-    if not report.quiet and sys.stderr is not None:
+    if not report.quiet:
         sys.stderr.write(f"{message}\n")

@@ -78,6 +78,6 @@ def _is_main_thread() -> bool:
 
 def _leave_at_once() -> None:
     """End without cleaning up: workers notice, and the next run takes away what is left."""
-    if sys.stderr is not None and sys.stderr.isatty():
+    if sys.stderr.isatty():
         os.write(2, b"\x1b[?25h\n")  # The cursor that the progress bar hides.
     os._exit(128 + signal.SIGINT)

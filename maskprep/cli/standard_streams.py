@@ -1,5 +1,6 @@
 """When a command reads standard input, and when it writes standard output."""
 
+import os
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -11,6 +12,21 @@ from maskprep.config import ShardConfig
 from maskprep.config.checks import require
 
 STANDARD = "-"
+
+
+def replace_closed_streams() -> None:
+    """Let what is said go nowhere where standard error is closed (2>&-).
+
+    Whatever descriptor is closed is taken, or the next file that is opened, a shard, would have its
+    number, and get what libraries write to it. Closed input and output stay None: that nothing can
+    be read or written there is for each command to say.
+    """
+    descriptor = 0
+    while descriptor <= 2:  # noqa: PLR2004 - standard error
+        descriptor = os.open(os.devnull, os.O_RDWR)
+    os.close(descriptor)
+    if sys.stderr is None:
+        sys.stderr = open(2, "w", encoding="utf-8")  # noqa: SIM115 - open to the end
 
 
 def printable(text: str) -> str:

@@ -1,10 +1,10 @@
 """What `maskprep verify` prints: every fault, or what was found to be right."""
 
 import json
-import sys
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any
 
+import typer
 from rich.text import Text
 
 from maskprep.cli.progress import readable_bytes
@@ -55,7 +55,7 @@ def report_verification(found: "Verification", *, as_json: bool, quiet: bool) ->
         quiet: say nothing if nothing is wrong.
     """
     if as_json:
-        sys.stdout.write(json.dumps(_described(found), ensure_ascii=False) + "\n")
+        typer.echo(json.dumps(_described(found), ensure_ascii=False))
         return
     for one in _with_validation(found):
         if one.faults or not quiet:

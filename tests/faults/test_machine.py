@@ -321,3 +321,22 @@ def test_standard_output_that_takes_nothing(commands, tmp_path, redirected, code
     assert result.stderr.startswith(message)
     assert len(result.stderr.splitlines()) == bool(message)
     assert (tmp_path / "out" / "manifest.json").exists() == ("OUT" in redirected)
+
+
+@pytest.mark.parametrize("closed", ["2>&-", "2>&- <&-", ">&- 2>&- <&-"])
+def test_standard_error_that_is_closed(commands, tmp_path, closed):
+    words = " ".join(commands[0]["tokenize"]).removesuffix("--quiet")
+    output = tmp_path / "out"
+    command = f"{MASKPREP} {words} --progress json --output {output} {closed}"
+    assert subprocess.run(["bash", "-c", command], check=False).returncode == 0
+    assert (output / "manifest.json").exists()
+
+
+@pytest.mark.parametrize("command", ["verify --json", "inspect --json", "inspect", "recipes"])
+def test_a_report_that_nobody_reads(commands, tmp_path, command):
+    words = " ".join(commands[0]["tokenize"])
+    script = f"{MASKPREP} {words} --output {tmp_path / 'out'}; {MASKPREP} {command} "
+    script += "" if command == "recipes" else str(tmp_path / "out")
+    command = ["bash", "-c", f"{script} >&-"]
+    result = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert (result.returncode, result.stderr) == (0, "")
