@@ -105,9 +105,7 @@ class MaskingConfig:
         require_seed(self.seed)
 
     def _check_padding(self) -> None:
-        if not self.pad_to_max or self.max_predictions is not None:
-            return
-        if self.columns in ("positions", "keras"):
+        if self.pads_predictions and self.max_predictions is None:
             rate = max(self.mlm_probability_ends)
             raise ConfigError(
                 f"--pad-to-max pads the lists of --columns {self.columns} to --max-predictions, "
@@ -150,6 +148,11 @@ class MaskingConfig:
         if first == last:
             return first
         return first + (last - first) * min(epoch / (self.epochs - 1), 1.0)
+
+    @property
+    def pads_predictions(self) -> bool:
+        """Whether rows have lists of predictions that are padded."""
+        return self.pad_to_max and self.columns in ("positions", "keras")
 
     @property
     def reads_words(self) -> bool:

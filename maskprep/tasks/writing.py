@@ -125,7 +125,8 @@ def required_padding(record: Record, tokenizer: Tokenizer, config: MaskingConfig
         config: of masking.
 
     Raises:
-        ConfigError: nothing says how long the rows can be.
+        ConfigError: nothing says how long the rows can be, or they hold fewer tokens than
+            predictions.
         TokenizerError: the tokenizer has no padding token.
     """
     if not config.pad_to_max:
@@ -136,6 +137,11 @@ def required_padding(record: Record, tokenizer: Tokenizer, config: MaskingConfig
             "--pad-to-max: the examples do not say how long their rows can be; expected the "
             "max_seq_length that 'maskprep pair' and 'maskprep pack' write into each shard. Name "
             "what one of these wrote, or mask without --pad-to-max and pad batches in the trainer."
+        )
+    if config.pads_predictions and (config.max_predictions or 0) > length:
+        raise ConfigError(
+            f"--max-predictions is {config.max_predictions:,}, to which --pad-to-max pads the "
+            f"lists of predictions; expected at most {length:,}, the tokens of a row."
         )
     return Padding(tokenizer.role_id("pad"), length, config.max_predictions)
 

@@ -132,6 +132,17 @@ def test_padded_shards_are_the_same_by_every_route(
     assert shards_of(tmp_path / "pieces") == expected
 
 
+@pytest.mark.parametrize("form", FORMS)
+def test_lists_of_predictions_are_not_longer_than_rows(folder, form, tmp_path):
+    """Padded to 100,000 values, a row group of them would take 10 GB."""
+    many = ("--columns", form, "--pad-to-max", "--max-predictions", 100_000)
+    refused = form in ("positions", "keras")
+    result = run("mask", folder / "examples", *many, "-o", tmp_path / "out", code=2 * refused)
+    if refused:
+        assert "--max-predictions is 100,000, to which --pad-to-max" in result.stderr
+        assert "expected at most 64" in result.stderr
+
+
 def test_padded_rows_travel_through_pipes(folder, tmp_path):
     examples = run(
         "pair", folder / "documents", "--max-seq-length", LENGTH, "--no-shuffle", "-o", "-"
