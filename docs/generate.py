@@ -20,6 +20,7 @@ from typer.models import ArgumentInfo, OptionInfo
 
 from maskprep import config, schema
 from maskprep.cli.app import app
+from maskprep.cli.option_groups import CHOICES
 from maskprep.cli.recipe_files import TABLES
 
 if typing.TYPE_CHECKING:
@@ -77,7 +78,7 @@ def command_parameters(function: Callable[..., Any]) -> Iterator[Parameter]:
         is_option = isinstance(info, OptionInfo)
         yield Parameter(
             names=_names(name, info, is_option=is_option),
-            meaning=_cell(info.help or ""),
+            meaning=_cell((info.help or "").partition(CHOICES)[0]),
             values=_values(kind, info) if is_option else "",
             default=_shown(parameter.default, info),
             panel=info.rich_help_panel or "",

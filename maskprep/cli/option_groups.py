@@ -5,15 +5,19 @@ that takes a parameter of such a type gets the group, filled; its signature for 
 group's fields instead.
 """
 
+import copy
 import functools
 import inspect
 from collections.abc import Callable, Iterator
 from dataclasses import fields, is_dataclass
-from typing import Any, TypeVar, get_type_hints
+from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import typer
 
 Config = TypeVar("Config")
+
+CHOICES = " One of: "
+"""What stands before the choices of an option in its help text."""
 
 
 def grouped_options(command: Callable[..., None]) -> Callable[..., None]:
@@ -29,7 +33,8 @@ def grouped_options(command: Callable[..., None]) -> Callable[..., None]:
         else:
             parameters.append(
                 parameter.replace(
-                    kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints[parameter.name]
+                    kind=inspect.Parameter.KEYWORD_ONLY,
+                    annotation=_with_narrow_type(hints[parameter.name]),
                 )
             )
 
@@ -54,8 +59,25 @@ def _parameters_of(group: type) -> Iterator[inspect.Parameter]:
             one.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=one.default,
-            annotation=hints[one.name],
+            annotation=_with_narrow_type(hints[one.name]),
         )
+
+
+def _with_narrow_type(hint: Any) -> Any:  # noqa: ANN401 - a type hint
+    """Return the annotated type of an option whose type takes little room in help.
+
+    Choices stand in its help text, and a flag has none: a wide column of types would cut the names
+    of options in a terminal of 80 columns.
+    """
+    kind, *infos = get_args(hint) if get_origin(hint) is Annotated else (hint,)
+    literals = [one for one in (kind, *get_args(kind)) if get_origin(one) is Literal]
+    if not infos or not (literals or kind is bool):
+        return hint
+    info = copy.copy(infos[0])
+    info.metavar = "NAME" if literals else ""
+    for one in literals:
+        info.help = f"{info.help}{CHOICES}{', '.join(get_args(one))}."
+    return Annotated[kind, info]
 
 
 def values_for(kind: type, *groups: object) -> dict[str, Any]:

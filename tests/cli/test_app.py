@@ -11,6 +11,7 @@ import sys
 import time
 
 import pytest
+import typer
 from typer.testing import CliRunner
 
 from maskprep import __version__, pipeline
@@ -75,6 +76,17 @@ def test_every_command_has_help(command):
     result = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "200"})
     assert result.exit_code == 0
     assert f"Usage: maskprep {command}" in result.output.replace("root ", "maskprep ")
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_whole_names_in_a_narrow_terminal(command):
+    text = CliRunner().invoke(app, [command, "--help"], env={"COLUMNS": "80"}).output
+    found = set(re.findall(r"(?<![-\w])--[a-z-]*[a-z]", text))
+    root = typer.main.get_command(app)
+    parameters = root.commands[command].params
+    names = {name for one in parameters for name in (*one.opts, *one.secondary_opts)}
+    assert {name for name in names if name.startswith("--")} <= found
+    assert "…" not in text
 
 
 def test_help_imports_nothing_heavy():
