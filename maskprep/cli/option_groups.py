@@ -14,6 +14,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args, get_origin, get_t
 
 import typer
 
+from maskprep.cli.recipe_files import near_name
+
 Config = TypeVar("Config")
 
 CHOICES = " One of: "
@@ -74,10 +76,22 @@ def _with_narrow_type(hint: Any) -> Any:  # noqa: ANN401 - a type hint
     if not infos or not (literals or kind is bool):
         return hint
     info = copy.copy(infos[0])
-    info.metavar = "NAME" if literals else ""
-    for one in literals:
-        info.help = f"{info.help}{CHOICES}{', '.join(get_args(one))}."
+    info.metavar = ""
+    if literals:
+        choices = get_args(literals[0])
+        info.metavar = "NAME"
+        info.help = f"{info.help}{CHOICES}{', '.join(choices)}."
+        info.parser = functools.partial(_parse_choice, choices=choices)
+        info.autocompletion = lambda: list(choices)
     return Annotated[kind, info]
+
+
+def _parse_choice(text: str, choices: tuple[str, ...]) -> str:
+    if text not in choices:
+        raise typer.BadParameter(
+            f"{text!r}; expected one of {', '.join(choices)}.{near_name(text, choices)}"
+        )
+    return text
 
 
 def values_for(kind: type, *groups: object) -> dict[str, Any]:

@@ -86,7 +86,7 @@ def recipe_text(name: str) -> str:
     if name not in names:
         raise ConfigError(
             f"no recipe is called {name!r}; expected one of: {', '.join(names)}."
-            f"{_near(name, names)} A file of your own goes with --config FILE."
+            f"{near_name(name, names)} A file of your own goes with --config FILE."
         )
     return resources.files("maskprep.recipes").joinpath(f"{name}.toml").read_bytes().decode()
 
@@ -153,14 +153,14 @@ def _unknown_table(name: str, value: object, origin: str) -> str:
         where = " or ".join(f"[{table}]" for table in homes)
         return f"{origin}: the key {name!r} stands in no table. Put it below {where}."
     expected = " ".join(f"[{table}]" for table in TABLES)
-    return f"{origin}: unknown table [{name}]. Expected {expected}.{_near(name, list(TABLES))}"
+    return f"{origin}: unknown table [{name}]. Expected {expected}.{near_name(name, list(TABLES))}"
 
 
 def _checked(key: str, value: object, table: str, origin: str) -> object:
     hints = field_types(TABLES[table])
     if key not in hints:
         raise ConfigError(
-            f"{origin}: unknown key {key!r} in [{table}].{_near(key, list(hints))} "
+            f"{origin}: unknown key {key!r} in [{table}].{near_name(key, list(hints))} "
             f"Known: {', '.join(hints)}."
         )
     expected = describe_type(hints[key])
@@ -169,6 +169,7 @@ def _checked(key: str, value: object, table: str, origin: str) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
-def _near(name: str, names: Sequence[str]) -> str:
+def near_name(name: str, names: Sequence[str]) -> str:
+    """Return a sentence that asks for the name that is spelt much like this one, or nothing."""
     close = difflib.get_close_matches(name, names, n=1)
     return f" Did you mean {close[0]!r}?" if close else ""

@@ -176,6 +176,14 @@ def test_wrong_usage_is_exit_2(arguments):
     assert "Error" in result.stderr
 
 
+def test_a_mistyped_choice_is_told_its_neighbour():
+    arguments = ["mask", "a", "--output", "out", "--unit", "wrd"]
+    result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
+    assert result.exit_code == 2
+    expected = "'--unit': 'wrd'; expected one of token, word, ngram, span. Did you mean 'word'?"
+    assert expected in result.stderr
+
+
 def test_a_pipe_of_commands_makes_the_folder_of_the_single_ones(
     toy_corpus, toy_tokenizer, tmp_path
 ):
