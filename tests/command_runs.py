@@ -46,7 +46,8 @@ class Running:
         os.killpg(self.pid, number)
 
     def wait_until_stopped(self):
-        while "T (stopped)" not in Path(f"/proc/{self.pid}/status").read_text():
+        while "T (stopped)" not in (status := Path(f"/proc/{self.pid}/status").read_text()):
+            assert "Z (zombie)" not in status, self.stderr()
             time.sleep(0.01)
 
     def stderr(self):

@@ -17,7 +17,6 @@ from maskprep.config import (
     ShardConfig,
     TokenizationConfig,
     TrainingConfig,
-    require_count,
 )
 from maskprep.errors import ConfigError
 from maskprep.setting_types import describe_type, field_types, is_of_type
@@ -32,10 +31,6 @@ TABLES: dict[str, type] = {
     "shards": ShardConfig,
 }
 """Tables of a recipe; their keys are the fields of these settings."""
-
-
-LEAST_BLOCK_BYTES = 64 * 2**10
-"""A block is a task and a few files: smaller ones are all overhead."""
 
 
 @dataclass(frozen=True)
@@ -141,7 +136,6 @@ def parse_recipe(text: str, origin: str) -> RecipeSettings:
         checked = {key: _checked(key, value, table, origin) for key, value in values.items()}
         try:
             settings = settings.changed(table, checked)
-            require_count("block_bytes", settings.corpus.block_bytes, least=LEAST_BLOCK_BYTES)
         except ConfigError as error:
             raise ConfigError(f"{origin}, table [{table}]: {error}") from error
     return settings

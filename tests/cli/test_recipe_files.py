@@ -117,7 +117,7 @@ def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
             "[masking]\nmlm_probability = 1.5",
             r"a.toml, table \[masking\]: --mlm-probability is 1.5; expected a probability",
         ),
-        ("[corpus]\nblock_bytes = 1", r"\[corpus\]: --block-bytes is 1; .* between 65,536 and"),
+        ("[corpus]\nblock_bytes = 0", r"\[corpus\]: --block-bytes is 0; .* between 1 and"),
         (f"[masking]\nepochs = {'9' * 5000}", r"a.toml is no TOML: Exceeds the limit"),
         ("[masking\n", r"a.toml is no TOML: .*line 1"),
     ],
