@@ -70,7 +70,8 @@ def machine_errors(path: Path | str) -> Iterator[None]:
     except BrokenPipeError:
         raise
     except OSError as error:
-        if error.errno == errno.ENOMEM:  # To map a file takes room for addresses.
+        # To map a file takes room for addresses; where pyarrow maps it, the number is lost.
+        if error.errno == errno.ENOMEM or os.strerror(errno.ENOMEM) in str(error):
             raise MemoryError(str(path)) from error
         advice = advice_on(error, "Check the disk and the path")
         reason = error.strerror or str(error)
