@@ -88,6 +88,7 @@ def plain_pyarrow(examples: Path, masked: Path) -> float:
                 Path(folder) / path.name,
                 stored.schema_arrow,
                 compression="zstd",
+                write_batch_size=2**13,
                 write_page_checksum=True,
             ) as writer:
                 for group in groups:
