@@ -18,9 +18,9 @@ _ENVIRONMENT = {
     "ARROW_DEFAULT_MEMORY_POOL": "system",
 }
 
-# Of malloc.h; glibc takes no greater size for the first.
-_M_MMAP_THRESHOLD, _LARGEST_KEPT = -3, 32 * 2**20
-_M_TRIM_THRESHOLD, _MOST_KEPT = -1, 256 * 2**20
+# Of malloc.h. Arrays of a batch are kept, not those of a long document: they would lie in pieces.
+_M_MMAP_THRESHOLD, _LARGEST_KEPT = -3, 8 * 2**20
+_M_TRIM_THRESHOLD, _MOST_KEPT = -1, 64 * 2**20
 
 
 def set_up_process() -> None:
