@@ -133,8 +133,8 @@ def mask_examples(
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
     check_ids(batch, vocabulary.maskable.size)
-    _check_lengths(batch)
-    _check_values(batch)
+    _check_lengths(batch, offsets)
+    _check_values(batch, offsets)
     token_rows = _token_rows(batch, vocabulary, config)
     selected, chosen = select_tokens(token_rows, config, epoch)
     input_ids = target_ids.copy()
@@ -213,8 +213,7 @@ def check_ids(batch: pa.RecordBatch, limit: int) -> None:
     )
 
 
-def _check_lengths(batch: pa.RecordBatch) -> None:
-    offsets = list_offsets(batch.column("input_ids"))
+def _check_lengths(batch: pa.RecordBatch, offsets: NDArray[np.int64]) -> None:
     for name in ("token_type_ids", "word_starts"):
         if name not in batch.schema.names:
             continue
@@ -229,8 +228,7 @@ def _check_lengths(batch: pa.RecordBatch) -> None:
         )
 
 
-def _check_values(batch: pa.RecordBatch) -> None:
-    offsets = list_offsets(batch.column("input_ids"))
+def _check_values(batch: pa.RecordBatch, offsets: NDArray[np.int64]) -> None:
     checks = (id_faults(batch), part_faults(batch, offsets), type_faults(batch, offsets))
     for what, rows in itertools.chain(*checks):
         if rows.size:

@@ -13,15 +13,10 @@ from maskprep.stages.padding import strip_padding
 
 TOKEN_COLUMNS = ("token_ids", "input_ids")
 """What the model sees; beside token_ids, input_ids are kept ones of the examples."""
-TARGET_COLUMNS = (
-    ("loss_mask", "target_ids"),
-    ("labels",),
-    ("masked_lm_positions", "masked_lm_ids"),
-    ("mask_positions", "mask_ids"),
-)
+_POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
+TARGET_COLUMNS = (("loss_mask", "target_ids"), ("labels",), *_POSITIONS)
 """What says which tokens are predicted and what they were, in each form of masked rows."""
 _TYPE_COLUMNS = ("token_type_ids", "segment_ids")
-_POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
 
 
 @dataclass
