@@ -10,18 +10,23 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
+from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import inlined
+from maskprep.kernels.compilation import inlined, kernel
 
 EIGHT = 8
 _HIGH_BITS = np.uint64(0x8080808080808080)
 _LOW_BITS = np.uint64(0x7F7F7F7F7F7F7F7F)
 _CASE = np.uint64(0x2020202020202020)
+_ONES = np.uint64(0x0101010101010101)
 # What must be added to a byte so that its highest bit says "at least" or "more than".
 _FROM_A = np.uint64(0x1F1F1F1F1F1F1F1F)
 _PAST_Z = np.uint64(0x0505050505050505)
 _FROM_0 = np.uint64(0x5050505050505050)
 _PAST_9 = np.uint64(0x4646464646464646)
+_FROM_SPACE = np.uint64(0x6060606060606060)
+_FULL_STOPS, _EXCLAMATION_MARKS = np.uint64(0x2E2E2E2E2E2E2E2E), np.uint64(0x2121212121212121)
+_QUESTION_MARKS, _BIT_2 = np.uint64(0x3F3F3F3F3F3F3F3F), np.uint64(0x0404040404040404)
 _SETTINGS: Any = numba.config
 
 
@@ -90,3 +95,43 @@ def first_bytes(eight, count):  # type: ignore[no-untyped-def]  # noqa: ANN001, 
     if count >= EIGHT:
         return eight
     return eight & ((np.uint64(1) << np.uint64(count << 3)) - np.uint64(1))
+
+
+@inlined
+def first_mark(eight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return where a sentence may end in eight bytes: 8 if there are only bytes that end none.
+
+    Those are ASCII, but for control characters, full stops, exclamation marks, question marks and
+    (they end Greek questions) semicolons.
+    """
+    low = eight & _LOW_BITS
+    others = (low + _FROM_SPACE) & ((low ^ _FULL_STOPS) + _LOW_BITS)
+    # ";" and "?" are one bit apart.
+    others &= ((low ^ _EXCLAMATION_MARKS) + _LOW_BITS) & ((low | _BIT_2) ^ _QUESTION_MARKS) + _LOW_BITS
+    return _trailing_zeros((~others | eight) & _HIGH_BITS) >> 3
+
+
+@inlined
+def find_byte(data, i, stop, byte):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Return where a byte stands next, from byte i on; `stop` if it does not before that."""
+    wanted = _ONES * np.uint64(byte)
+    last = min(stop, data.size) - EIGHT
+    while i <= last:
+        others = load_eight(data, i) ^ wanted
+        # The high bits of bytes that are zero: exact, as no byte carries into the next one.
+        found = ~((others & _LOW_BITS) + _LOW_BITS | others) & _HIGH_BITS
+        if found != np.uint64(0):
+            return i + (_trailing_zeros(found) >> 3)
+        i += EIGHT
+    while i < stop and data[i] != byte:
+        i += 1
+    return i
+
+
+@kernel("int64(const_uint8[::1], int64)")
+def count_byte(data: NDArray[np.uint8], byte: int) -> int:
+    """Count how often a byte stands in a text, uint8 [bytes]."""
+    count = 0
+    for i in range(data.size):
+        count += 1 if data[i] == byte else 0
+    return count

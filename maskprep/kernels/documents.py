@@ -3,6 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from maskprep.kernels.bits import find_byte
 from maskprep.kernels.compilation import device, kernel
 
 BLANK_LINE, LINE, FILE = 0, 1, 2
@@ -15,6 +16,8 @@ OPEN: 1 inside a document. POSITION, START: of the open document. END: behind it
 so far. LINE_START: of the current line. BLANK: 1 as long as that line shows only white space.
 NEXT: where the scan stopped.
 """
+
+_LINE_FEED = 10
 
 
 @device
@@ -52,7 +55,7 @@ def find_documents(
     while i < data.size and found < documents.shape[0]:
         closes = False
         if state[BLANK] != 0:
-            if data[i] == 10:  # noqa: PLR2004 - the line feed
+            if data[i] == _LINE_FEED:
                 closes = separator == BLANK_LINE and state[OPEN] != 0
                 state[LINE_START] = offset + i + 1
             elif not _is_space(data[i]):
@@ -62,8 +65,7 @@ def find_documents(
                     state[POSITION] = state[LINE_START]
                     state[START] = offset + i
         else:
-            while i < data.size and data[i] != 10:  # noqa: PLR2004 - the line feed
-                i += 1
+            i = find_byte(data, i, data.size, _LINE_FEED)
             if i < data.size:
                 visible = i
                 while visible > 0 and _is_space(data[visible - 1]):

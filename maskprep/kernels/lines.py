@@ -5,6 +5,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
+from maskprep.kernels.bits import find_byte
 from maskprep.kernels.compilation import device, kernel
 
 
@@ -61,9 +62,7 @@ def find_lines(
                     break
                 i += size
             start = i
-            while i < stop and data[i] != 10:
-                i += 1
-            end = i
+            end = i = find_byte(data, i, stop, 10)
             while end > start:
                 last = end - 1
                 while data[last] & 0xC0 == 0x80:

@@ -5,6 +5,7 @@ Source: Unicode Standard Annex #29, revision 47 (Unicode 17.0), section 5.1, as 
 Each rule looks from a mark to the next one at most, so the work grows with the length of a line.
 """
 
+from maskprep.kernels.bits import EIGHT, first_mark, load_eight
 from maskprep.kernels.compilation import device
 from maskprep.kernels.lines import character_at
 from maskprep.kernels.sentence_characters import (
@@ -34,6 +35,7 @@ _ENDS_OF_SEARCH = OLETTER | UPPER | LOWER | PARAGRAPH | STERM | ATERM
 _CLOSES = CLOSE | EXTEND
 _SPACES = SP | EXTEND
 
+_BEYOND_ASCII = 0x80
 CARRIAGE_RETURN, LINE_FEED = 13, 10
 FULL_STOP, QUESTION_MARK, EXCLAMATION_MARK, ELLIPSIS = 0x2E, 0x3F, 0x21, 0x2026
 
@@ -42,6 +44,14 @@ FULL_STOP, QUESTION_MARK, EXCLAMATION_MARK, ELLIPSIS = 0x2E, 0x3F, 0x21, 0x2026
 def find_mark(data, i, stop, characters, first_bytes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Return the byte where the next mark begins, `stop` if there is none."""
     while i < stop:
+        if i + EIGHT <= data.size and data[i] < _BEYOND_ASCII:
+            passed = first_mark(load_eight(data, i))
+            if passed == EIGHT:  # By far the most: the next load need not wait for the number.
+                i += EIGHT
+                continue
+            i += passed
+            if i >= stop:
+                break
         if not first_bytes[data[i]]:
             i += 1
             continue

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 
 from maskprep.kernels.compilation import kernel
 
+_NOWHERE = np.int64(2**62)
+
 
 @kernel("int64(boolean[::1], int64)")
 def cut_words(word_starts: NDArray[np.bool_], max_tokens: int) -> int:
@@ -71,16 +73,23 @@ def lay_sentences(
         if unit_rows[unit] != row:
             row = unit_rows[unit]
             current = -1
-        for t in range(token_offsets[unit], token_offsets[unit + 1]):
-            while passed < borders.size and borders[passed] <= unit_starts[unit] + starts[t]:
+        t, stop = token_offsets[unit], token_offsets[unit + 1]
+        while t < stop:
+            place = unit_starts[unit] + starts[t]
+            while passed < borders.size and borders[passed] <= place:
                 passed += 1
             if passed != current:
                 current = passed
                 lengths[num_sentences] = 0
                 num_sentences += 1
                 row_sentences[row] += 1
-            lengths[num_sentences - 1] += 1
-            row_tokens[row] += 1
+            first = t
+            next_border = borders[passed] - unit_starts[unit] if passed < borders.size else _NOWHERE
+            t += 1
+            while t < stop and starts[t] < next_border:
+                t += 1
+            lengths[num_sentences - 1] += t - first
+            row_tokens[row] += t - first
     return num_sentences
 
 

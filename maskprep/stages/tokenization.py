@@ -19,6 +19,7 @@ from maskprep.config import TokenizationConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.encoders.reference import EncodedLines
 from maskprep.errors import CorpusError
+from maskprep.kernels.bits import count_byte
 from maskprep.kernels.lines import find_lines, join_lines
 from maskprep.kernels.tokenization import cut_words, lay_sentences
 from maskprep.list_columns import arrow_array, list_column, numpy_array
@@ -261,7 +262,7 @@ def _find_units(
 ) -> _Units:
     data, offsets = _flat_text(batch.column("text"))
     words = given_words(batch, offsets)
-    most = int(np.count_nonzero(data == ord("\n"))) + offsets.size
+    most = count_byte(data, ord("\n")) + offsets.size
     found = np.empty((most, 4), np.int64)
     lines = found[: find_lines(data, offsets, found)]
     counts.lines += len(lines)
