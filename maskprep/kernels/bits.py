@@ -10,9 +10,8 @@ import numpy as np
 from llvmlite import ir
 from numba.core import types
 from numba.extending import intrinsic
-from numpy.typing import NDArray
 
-from maskprep.kernels.compilation import inlined, kernel
+from maskprep.kernels.compilation import inlined
 
 EIGHT = 8
 _HIGH_BITS = np.uint64(0x8080808080808080)
@@ -107,7 +106,9 @@ def first_mark(eight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     low = eight & _LOW_BITS
     others = (low + _FROM_SPACE) & ((low ^ _FULL_STOPS) + _LOW_BITS)
     # ";" and "?" are one bit apart.
-    others &= ((low ^ _EXCLAMATION_MARKS) + _LOW_BITS) & ((low | _BIT_2) ^ _QUESTION_MARKS) + _LOW_BITS
+    others &= ((low ^ _EXCLAMATION_MARKS) + _LOW_BITS) & (
+        (low | _BIT_2) ^ _QUESTION_MARKS
+    ) + _LOW_BITS
     return _trailing_zeros((~others | eight) & _HIGH_BITS) >> 3
 
 
@@ -126,12 +127,3 @@ def find_byte(data, i, stop, byte):  # type: ignore[no-untyped-def]  # noqa: ANN
     while i < stop and data[i] != byte:
         i += 1
     return i
-
-
-@kernel("int64(const_uint8[::1], int64)")
-def count_byte(data: NDArray[np.uint8], byte: int) -> int:
-    """Count how often a byte stands in a text, uint8 [bytes]."""
-    count = 0
-    for i in range(data.size):
-        count += 1 if data[i] == byte else 0
-    return count

@@ -35,6 +35,15 @@ def is_space(point):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     )
 
 
+@kernel("int64(const_uint8[::1])")
+def count_line_breaks(data: NDArray[np.uint8]) -> int:
+    """Count the line feeds of a text, uint8 [bytes]; numpy would make an array of answers first."""
+    count = 0
+    for byte in data:
+        count += 1 if byte == 10 else 0
+    return count
+
+
 @kernel("int64(const_uint8[::1], const_int64[::1], int64[:, ::1])")
 def find_lines(
     data: NDArray[np.uint8], row_offsets: NDArray[np.int64], lines: NDArray[np.int64]

@@ -19,8 +19,7 @@ from maskprep.config import TokenizationConfig
 from maskprep.encoders.loading import Tokenizer
 from maskprep.encoders.reference import EncodedLines
 from maskprep.errors import CorpusError
-from maskprep.kernels.bits import count_byte
-from maskprep.kernels.lines import find_lines, join_lines
+from maskprep.kernels.lines import count_line_breaks, find_lines, join_lines
 from maskprep.kernels.tokenization import cut_words, lay_sentences
 from maskprep.list_columns import arrow_array, list_column, numpy_array
 from maskprep.schema import DOCUMENTS, RAW_DOCUMENTS, WORD_BORDERS
@@ -262,7 +261,7 @@ def _find_units(
 ) -> _Units:
     data, offsets = _flat_text(batch.column("text"))
     words = given_words(batch, offsets)
-    most = count_byte(data, ord("\n")) + offsets.size
+    most = count_line_breaks(data) + offsets.size
     found = np.empty((most, 4), np.int64)
     lines = found[: find_lines(data, offsets, found)]
     counts.lines += len(lines)

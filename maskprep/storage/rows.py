@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 
 from maskprep.config import CorpusConfig
 from maskprep.errors import CorpusError
-from maskprep.kernels.bits import count_byte
 from maskprep.kernels.identity import hash_positions
+from maskprep.kernels.lines import count_line_breaks
 from maskprep.kernels.validation import HASHED_BYTES
 from maskprep.list_columns import arrow_array, numpy_array
 from maskprep.schema import RAW_DOCUMENTS, WORD_BORDERS
@@ -100,7 +100,7 @@ class DocumentRows:
         self.counts.lines += num_documents
         if end > begin:
             view = np.frombuffer(data, np.uint8)[begin:end]
-            self.counts.lines += count_byte(view, ord("\n"))
+            self.counts.lines += count_line_breaks(view)
         document_ids = np.empty(len(positions), np.int64)
         hash_positions(self._name_hash, np.ascontiguousarray(positions), document_ids)
         self.counts.rejects.look_for_wanted(

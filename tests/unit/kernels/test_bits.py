@@ -13,6 +13,7 @@ EIGHT = st.binary(min_size=8, max_size=8)
 @kernel("void(const_uint8[::1], int64[::1], uint64[::1])")
 def ask_all(text, counts, numbers):
     eight = bits.load_eight(text, 0)
+    counts[3] = bits.first_mark(eight)
     counts[0] = bits.leading_letters(eight)
     counts[1] = bits.leading_alphanumerics(eight)
     counts[2] = 1 if bits.is_ascii(eight) else 0
@@ -22,6 +23,10 @@ def ask_all(text, counts, numbers):
 
 def leading(data, is_wanted):
     return next((n for n, byte in enumerate(data) if not is_wanted(byte)), 8)
+
+
+def ends_no_sentence(byte):
+    return 0x20 <= byte < 0x80 and byte not in b".!?;"
 
 
 def is_letter(byte):
@@ -43,12 +48,13 @@ def is_alphanumeric(byte):
 @example(b"abcdefgh")
 @example(b"\x10\x11\x19\xb0\xb9\xc1\xda\xe1")
 def test_every_answer_is_that_of_single_bytes(data):
-    counts, numbers = np.zeros(3, np.int64), np.zeros(9, np.uint64)
+    counts, numbers = np.zeros(4, np.int64), np.zeros(9, np.uint64)
     ask_all(np.frombuffer(data, np.uint8), counts, numbers)
     assert counts.tolist() == [
         leading(data, is_letter),
         leading(data, is_alphanumeric),
         int(data.isascii()),
+        leading(data, ends_no_sentence),
     ]
     assert numbers.tolist() == [int.from_bytes(data[:n], "little") for n in range(9)]
 
@@ -58,9 +64,24 @@ def test_every_byte_at_every_place_is_told_apart():
         for byte in range(256):
             data = bytearray(b"aaaaaaaa")
             data[place] = byte
-            counts, numbers = np.zeros(3, np.int64), np.zeros(9, np.uint64)
+            counts, numbers = np.zeros(4, np.int64), np.zeros(9, np.uint64)
             ask_all(np.frombuffer(bytes(data), np.uint8), counts, numbers)
-            assert counts[:2].tolist() == [
-                8 if is_letter(byte) else place,
-                8 if is_alphanumeric(byte) else place,
+            assert counts[[0, 1, 3]].tolist() == [
+                8 if is_right(byte) else place
+                for is_right in (is_letter, is_alphanumeric, ends_no_sentence)
             ]
+
+
+@kernel("int64(const_uint8[::1], int64, int64, int64)")
+def look_for(text, first, stop, byte):
+    return bits.find_byte(text, first, stop, byte)
+
+
+@given(st.binary(max_size=40), st.integers(0, 40), st.integers(0, 40), st.integers(0, 255))
+@example(b"\x0b\x8a\n\x0a\x8a\x0b\n\n" * 2, 0, 16, 10)
+def test_a_byte_is_found_where_python_finds_it(data, first, stop, byte):
+    first, stop = sorted((min(first, len(data)), min(stop, len(data))))
+    text = np.frombuffer(data, np.uint8)
+    for wanted in {byte, *data[:3]}:
+        place = data.find(wanted, first, stop)
+        assert look_for(text, first, stop, wanted) == (stop if place < 0 else place)

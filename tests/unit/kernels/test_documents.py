@@ -9,7 +9,9 @@ from hypothesis import strategies as st
 from maskprep.kernels import documents as scan
 
 SEPARATORS = {"blank-line": scan.BLANK_LINE, "line": scan.LINE, "file": scan.FILE}
-TEXTS = st.lists(st.sampled_from([b"a", b"bc", b"\n", b"\n", b" ", b"\r\n", b"\t"])).map(b"".join)
+TEXTS = st.lists(
+    st.sampled_from([b"a", b"bc", b"longer than a word", b"\n", b"\n", b" ", b"\r\n", b"\t"])
+).map(b"".join)
 
 
 def scan_in_chunks(data, separator, sizes, max_documents=100):

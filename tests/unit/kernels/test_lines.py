@@ -6,6 +6,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from maskprep.kernels.lines import (
+    count_line_breaks,
     find_letters,
     find_lines,
     join_lines,
@@ -13,13 +14,13 @@ from maskprep.kernels.lines import (
 )
 
 WHITE = "".join(chr(c) for c in range(0x110000) if chr(c).isspace())
-TEXTS = st.text(
+TEXTS = st.lists(
     st.one_of(
-        st.sampled_from("ab.\n\n\r \u00e9\u4e2d\u0e01\U00020000" + WHITE),
+        st.sampled_from([*"ab.\n\n\r \u00e9\u4e2d\u0e01\U00020000", *WHITE, "longer than a word"]),
         st.characters(exclude_categories=["Cs"]),
     ),
     max_size=40,
-)
+).map("".join)
 
 
 def lines_of(texts):
@@ -37,6 +38,7 @@ def text_at(data, place):
 @example(["\n\n", WHITE, "", " a\r\n\u3000b\u2028\nc" + WHITE])
 def test_lines_are_what_python_strips(texts):
     data, found = lines_of(texts)
+    assert count_line_breaks(data) == sum(text.count("\n") for text in texts)
     expected = [(row, line) for row, text in enumerate(texts) for line in naive.find_lines(text)]
     assert [(int(line[0]), text_at(data, line)) for line in found] == expected
 

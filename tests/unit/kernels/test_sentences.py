@@ -63,9 +63,19 @@ texts = st.one_of(
 @given(st.lists(texts, max_size=4), st.sampled_from(LANGUAGES))
 @example(["a." + ")" * 47 + "b", "a." + ")" * 46 + "b"], "auto")
 @example(["B. \n\n \r\n5", "He.* 5 a", "Go?" + "\x1c" * 50 + "a"], "auto")
+@example(
+    ["A long sentence, without any mark of its own for a while! And, \u201cno\u201d, more."], "en"
+)
 @example(["Ab.[3] \n[4] Cd. [5]", "Ab!«[(Cd", "\u2028 Ab. Cd"], "en")
 def test_borders_are_those_of_the_twin(lines, language):
     assert split_lines(lines, language) == icu_sentences.split_sentences(lines, language)
+
+
+def test_marks_in_ascii_are_those_that_are_looked_for_eight_bytes_at_a_time():
+    # `kernels.bits.first_mark` knows them by heart, as tables cannot be asked for eight at once.
+    for language in LANGUAGES:
+        marks = np.flatnonzero(sentence_tables(language).first_bytes[0x20:0x80]) + 0x20
+        assert set(bytes(marks.tolist())) <= set(b".!?;")
 
 
 FRAMES = ["A.{}", "A.{}a", "A.{}A", "A. {}b", "A. {} A", "A.){}A", "{}.A", "a{} A", "A! {}b"]
