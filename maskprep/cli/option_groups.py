@@ -36,7 +36,7 @@ def grouped_options(command: Callable[..., None]) -> Callable[..., None]:
             parameters.append(
                 parameter.replace(
                     kind=inspect.Parameter.KEYWORD_ONLY,
-                    annotation=_with_narrow_type(hints[parameter.name]),
+                    annotation=_as_shown(hints[parameter.name]),
                 )
             )
 
@@ -61,29 +61,44 @@ def _parameters_of(group: type) -> Iterator[inspect.Parameter]:
             one.name,
             inspect.Parameter.KEYWORD_ONLY,
             default=one.default,
-            annotation=_with_narrow_type(hints[one.name]),
+            annotation=_as_shown(hints[one.name]),
         )
 
 
-def _with_narrow_type(hint: Any) -> Any:  # noqa: ANN401 - a type hint
-    """Return the annotated type of an option whose type takes little room in help.
+_NUMBERS = {int: "a whole number", float: "a number"}
+
+
+def _as_shown(hint: Any) -> Any:  # noqa: ANN401 - a type hint
+    """Return the annotated type of an option as help and messages show it.
 
     Choices stand in its help text, and a flag has none: a wide column of types would cut the names
-    of options in a terminal of 80 columns.
+    of options in a terminal of 80 columns. A value that is no number is named.
     """
     kind, *infos = get_args(hint) if get_origin(hint) is Annotated else (hint,)
-    literals = [one for one in (kind, *get_args(kind)) if get_origin(one) is Literal]
-    if not infos or not (literals or kind is bool):
+    if not infos:
         return hint
     info = copy.copy(infos[0])
-    info.metavar = ""
-    if literals:
+    kinds = (kind, *get_args(kind))
+    literals = [one for one in kinds if get_origin(one) is Literal]
+    numbers = [one for one in kinds if one in _NUMBERS]
+    if kind is bool:
+        info.metavar = ""
+    elif numbers and info.parser is None:
+        info.parser = functools.partial(_parse_number, kind=numbers[0])
+    elif literals:
         choices = get_args(literals[0])
         info.metavar = "NAME"
         info.help = f"{info.help}{CHOICES}{', '.join(choices)}."
         info.parser = functools.partial(_parse_choice, choices=choices)
         info.autocompletion = lambda: list(choices)
     return Annotated[kind, info]
+
+
+def _parse_number(value: str | float, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(value)
+    except ValueError:
+        raise typer.BadParameter(f"{value!r}; expected {_NUMBERS[kind]}.") from None
 
 
 def _parse_choice(text: str, choices: tuple[str, ...]) -> str:

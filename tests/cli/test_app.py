@@ -176,12 +176,20 @@ def test_wrong_usage_is_exit_2(arguments):
     assert "Error" in result.stderr
 
 
-def test_a_mistyped_choice_is_told_its_neighbour():
-    arguments = ["mask", "a", "--output", "out", "--unit", "wrd"]
+@pytest.mark.parametrize(
+    ("option", "value", "expected"),
+    [
+        ("--unit", "wrd", "expected one of token, word, ngram, span. Did you mean 'word'?"),
+        ("--epochs", "two", "expected a whole number."),
+        ("--max-predictions", "1.5", "expected a whole number."),
+        ("--mask-replace-prob", "80%", "expected a number."),
+    ],
+)
+def test_a_mistyped_value_is_named_with_what_was_expected(option, value, expected):
+    arguments = ["mask", "a", "--output", "out", option, value]
     result = CliRunner().invoke(app, arguments, env={"COLUMNS": "200"})
     assert result.exit_code == 2
-    expected = "'--unit': 'wrd'; expected one of token, word, ngram, span. Did you mean 'word'?"
-    assert expected in result.stderr
+    assert f"'{option}': {value!r}; {expected}" in result.stderr
 
 
 def test_a_pipe_of_commands_makes_the_folder_of_the_single_ones(
