@@ -6,6 +6,7 @@ from typing import Any
 HUGE_DOCUMENT_BYTES = 2**20
 MANY_DOCUMENTS = 20
 LARGE_UNKNOWN_SHARE = 0.05
+SMALL_FILL = 0.5
 _TABLES = (".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".csv", ".tsv")
 
 
@@ -27,6 +28,8 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
         paired = lineage.get("pair", settings)
         if entry["stage"] == "pair" and paired.get("objective") != "sop":
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
+        if entry["stage"] == "pack":
+            yield from _about_fill(entry, lineage.get("pack", settings))
         if entry["stage"] == "mask":
             yield from _about_predictions(entry, settings.get("max_predictions"))
 
@@ -105,6 +108,17 @@ def _about_pairs(entry: Mapping[str, Any], asked: float) -> Iterator[str]:
         yield (
             "no pair has a random B: that takes sentences of another document. --documents says "
             "what a document is."
+        )
+
+
+def _about_fill(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
+    fill, totals = entry.get("rates", {}).get("fill", 1.0), entry["totals"]
+    if settings.get("boundaries") == "document" and fill < SMALL_FILL:
+        yield (
+            f"rows are {fill:.1%} full: they have {totals['tokens'] / totals['rows']:.0f} of "
+            f"{settings['max_seq_length']:,} tokens, as --boundaries document ends a row with its "
+            f"document. --boundaries cross fills them. If these documents are paragraphs, divided "
+            f"by blank lines, use --documents file."
         )
 
 

@@ -79,6 +79,14 @@ def test_a_corpus_of_one_document_has_no_random_pairs_and_says_so(tokenize, tmp_
     assert "hint: no pair has a random B" in result.stdout
 
 
+def test_rows_that_end_with_short_documents_get_a_hint(tokenize, tmp_path):
+    tokenize("A cat sat.\nIt slept.\n\n" * 30)
+    pack = ("pack", tmp_path / "documents", "--max-seq-length", "64", "--output")
+    hint = "hint: rows are 26.6% full: they have 17 of 64 tokens, as --boundaries document ends"
+    assert hint in maskprep(*pack, tmp_path / "a", "--boundaries", "document").stdout
+    assert "hint" not in maskprep(*pack, tmp_path / "b", "--boundaries", "cross").stdout
+
+
 def test_a_dry_run_shows_settings_and_inputs_and_writes_nothing(tokenize, tmp_path):
     output = tokenize(TEXT, "--dry-run").stdout
     assert "nothing written" in output
