@@ -4,13 +4,14 @@ Each function yields what could be wrong, and in which rows of the batch it is: 
 where nothing is.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
-from maskprep.list_columns import flat_values, numpy_array, owners_of
+from maskprep.errors import ShardError
+from maskprep.list_columns import find_strange_id, flat_values, numpy_array, owners_of
 
 RowFault = tuple[str, NDArray[np.int64]]
 
@@ -18,6 +19,31 @@ _NOT_NEGATIVE = ("example_id", "document_id", "document_id_b", "document_part")
 _LABELS = ("next_sentence_label", "sentence_order_label")
 _PARTS = {"sentence_lengths": "sentence", "sequence_lengths": "sequence"}
 _TYPES = ("token_type_ids", "segment_ids")
+
+
+def refuse_faults(faults: Iterable[RowFault], name_row: Callable[[int], str], remedy: str) -> None:
+    """Check that there is no fault.
+
+    Args:
+        faults: what could be wrong.
+        name_row: says of a row of the batch what messages call it: "example 7".
+        remedy: sentence that says what to do.
+
+    Raises:
+        ShardError: the first fault, in the first row that has it.
+    """
+    for what, rows in faults:
+        if rows.size:
+            raise ShardError(f"{name_row(int(rows[0]))}: {what}. {remedy}")
+
+
+def token_id_faults(batch: pa.RecordBatch, num_ids: int) -> Iterator[RowFault]:
+    """Check that the tokenizer has every id of input_ids: they are below `num_ids`."""
+    strange = find_strange_id(batch.column("input_ids"), num_ids)
+    if strange is not None:
+        row, found = strange
+        expected = f"expected 0 to {num_ids - 1}, the tokenizer's ids"
+        yield f"input_ids holds {found}; {expected}", np.array([row])
 
 
 def id_faults(batch: pa.RecordBatch) -> Iterator[RowFault]:

@@ -1,5 +1,6 @@
 """Rows that are looked into: whatever wrote them, their columns can be read and fit one another."""
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
@@ -7,7 +8,7 @@ import pyarrow as pa
 
 from maskprep.errors import SchemaError, ShardError
 from maskprep.list_columns import list_offsets
-from maskprep.row_values import RowFault, id_faults, part_faults, type_faults
+from maskprep.row_values import RowFault, id_faults, part_faults, refuse_faults, type_faults
 from maskprep.schema import COLUMN_TYPES
 from maskprep.stages.measurement import TARGET_COLUMNS, TOKEN_COLUMNS
 from maskprep.stages.padding import strip_padding
@@ -71,14 +72,24 @@ def readable_rows(where: str, batch: pa.RecordBatch, first_row: int) -> pa.Recor
             f"{where}: damaged at row {first_row} ({first_line(error)}). Make the data set again."
         ) from error
     batch = _as_written(where, batch)
-    _refuse_faults(where, list_faults(batch), first_row)
+    _refuse(where, list_faults(batch), first_row)
     unpadded, _ = strip_padding(batch)
     offsets = list_offsets(unpadded.column(token_column(unpadded)))
-    _refuse_faults(where, position_faults(unpadded), first_row)
-    _refuse_faults(where, part_faults(unpadded, offsets), first_row)
-    _refuse_faults(where, type_faults(unpadded, offsets), first_row)
-    _refuse_faults(where, id_faults(unpadded), first_row)
+    checks = (
+        position_faults(unpadded),
+        part_faults(unpadded, offsets),
+        type_faults(unpadded, offsets),
+        id_faults(unpadded),
+    )
+    _refuse(where, itertools.chain(*checks), first_row)
     return batch
+
+
+def _refuse(where: str, faults: Iterable[RowFault], first_row: int) -> None:
+    def name_row(row: int) -> str:
+        return f"{where}: row {first_row + row:,}"
+
+    refuse_faults(faults, name_row, "Make the data set again.")
 
 
 def _as_written(where: str, batch: pa.RecordBatch) -> pa.RecordBatch:
@@ -96,11 +107,3 @@ def _as_written(where: str, batch: pa.RecordBatch) -> pa.RecordBatch:
             ) from error
         batch = batch.set_column(place, field.with_type(wanted), column)
     return batch
-
-
-def _refuse_faults(where: str, faults: Iterable[RowFault], first_row: int) -> None:
-    for what, rows in faults:
-        if rows.size:
-            raise ShardError(
-                f"{where}: row {first_row + rows[0]:,}: {what}. Make the data set again."
-            )

@@ -1,6 +1,7 @@
 """EXAMPLES -> MASKED: choose tokens, corrupt them, and lay out what a trainer reads."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -8,20 +9,22 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.config import MaskingConfig
-from maskprep.errors import ConfigError, ShardError
+from maskprep.errors import ConfigError
 from maskprep.kernels.counter_rng import probability_threshold
 from maskprep.kernels.masking import FIRST, look_up, replace_tokens
 from maskprep.kernels.replacement import replace_again
-from maskprep.list_columns import (
-    arrow_array,
-    find_strange_id,
-    flat_values,
-    list_offsets,
-    numpy_array,
+from maskprep.list_columns import arrow_array, flat_values, numpy_array
+from maskprep.row_values import (
+    RowFault,
+    id_faults,
+    part_faults,
+    refuse_faults,
+    token_id_faults,
+    type_faults,
 )
-from maskprep.row_values import id_faults, part_faults, type_faults
 from maskprep.schema import kind_of_examples, masked_schema
 from maskprep.stages.listed_words import ListedWords
+from maskprep.stages.row_shape import list_faults
 from maskprep.stages.selection import TokenRows, select_tokens
 from maskprep.stages.targets import TARGET_COLUMNS, MaskedRows
 
@@ -133,8 +136,7 @@ def mask_examples(
     """
     target_ids, offsets = flat_values(batch.column("input_ids"))
     check_ids(batch, vocabulary.maskable.size)
-    _check_lengths(batch, offsets)
-    _check_values(batch, offsets)
+    _check_rows(batch, offsets)
     token_rows = _token_rows(batch, vocabulary, config)
     selected, chosen = select_tokens(token_rows, config, epoch)
     input_ids = target_ids.copy()
@@ -197,43 +199,27 @@ def _token_rows(
     return TokenRows(maskable, word_starts, offsets, example_ids, marks)
 
 
-def check_ids(batch: pa.RecordBatch, limit: int) -> None:
-    """Check that all ids of examples are below a limit.
+def check_ids(batch: pa.RecordBatch, num_ids: int) -> None:
+    """Check that the tokenizer has all ids of examples.
 
     Raises:
-        ShardError: one is not.
+        ShardError: it does not.
     """
-    strange = find_strange_id(batch.column("input_ids"), limit)
-    if strange is None:
-        return
-    row, found = strange
-    raise ShardError(
-        f"example {batch.column('example_id')[row]}: input_ids holds {found}; expected 0 to "
-        f"{limit - 1}, the tokenizer's ids. Make the examples again with this tokenizer."
-    )
+    _refuse(batch, token_id_faults(batch, num_ids))
 
 
-def _check_lengths(batch: pa.RecordBatch, offsets: NDArray[np.int64]) -> None:
-    for name in ("token_type_ids", "word_starts"):
-        if name not in batch.schema.names:
-            continue
-        others = list_offsets(batch.column(name))
-        if np.array_equal(offsets, others):
-            continue
-        row = int(np.argmax(np.diff(offsets) != np.diff(others)))
-        raise ShardError(
-            f"example {batch.column('example_id')[row]}: {name} holds "
-            f"{others[row + 1] - others[row]} values; expected {offsets[row + 1] - offsets[row]}, "
-            f"one for each token. Make the examples again."
-        )
-
-
-def _check_values(batch: pa.RecordBatch, offsets: NDArray[np.int64]) -> None:
+def _check_rows(batch: pa.RecordBatch, offsets: NDArray[np.int64]) -> None:
+    # Lists first: the other checks take them to be as long as the row.
+    _refuse(batch, list_faults(batch))
     checks = (id_faults(batch), part_faults(batch, offsets), type_faults(batch, offsets))
-    for what, rows in itertools.chain(*checks):
-        if rows.size:
-            example = batch.column("example_id")[int(rows[0])]
-            raise ShardError(f"example {example}: {what}. Make the examples again.")
+    _refuse(batch, itertools.chain(*checks))
+
+
+def _refuse(batch: pa.RecordBatch, faults: Iterable[RowFault]) -> None:
+    def name_row(row: int) -> str:
+        return f"example {batch.column('example_id')[row]}"
+
+    refuse_faults(faults, name_row, "Make the examples again.")
 
 
 def action_thresholds(config: MaskingConfig) -> NDArray[np.uint64]:

@@ -4,6 +4,7 @@ A spool is a folder of five raw files; an id takes 16 bits where the vocabulary 
 spools of a corpus, in order, number all its sentences; a random segment is found by that number.
 """
 
+import itertools
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,8 +17,8 @@ from numpy.typing import NDArray
 from maskprep.errors import ShardError
 from maskprep.flat_documents import DocumentRange, FlatDocuments, Partners
 from maskprep.kernels.pairing import cut_long_sentences, measure_partners
-from maskprep.list_columns import find_strange_id, flat_values, list_offsets, numpy_array
-from maskprep.row_values import id_faults
+from maskprep.list_columns import flat_values, list_offsets, numpy_array
+from maskprep.row_values import id_faults, refuse_faults, token_id_faults
 from maskprep.storage.atomic import machine_errors
 from maskprep.storage.narrow_ids import MOST_NARROW_IDS
 
@@ -68,8 +69,7 @@ def write_spool(
             sentences_file.write(np.zeros(1, "<i8").data)
             for batch in batches:
                 _check_lists(batch)
-                _check_token_ids(batch, num_ids)
-                _check_own_ids(batch)
+                _check_ids(batch, num_ids)
                 ids, _ = flat_values(batch.column("input_ids"))
                 word_starts, _ = flat_values(batch.column("word_starts"))
                 lengths, row_sentences = _piece_lengths(batch, word_starts, max_tokens, cut)
@@ -145,24 +145,12 @@ def _check_lists(batch: pa.RecordBatch) -> None:
     )
 
 
-def _check_token_ids(batch: pa.RecordBatch, num_ids: int) -> None:
-    strange = find_strange_id(batch.column("input_ids"), num_ids)
-    if strange is None:
-        return
-    row, found = strange
-    raise ShardError(
-        f"document {batch.column('document_id')[row]}: input_ids holds {found}; expected 0 to "
-        f"{num_ids - 1}, the tokenizer's ids. Make the documents again with 'maskprep tokenize'."
-    )
+def _check_ids(batch: pa.RecordBatch, num_ids: int) -> None:
+    def name_row(row: int) -> str:
+        return f"document {batch.column('document_id')[row]}"
 
-
-def _check_own_ids(batch: pa.RecordBatch) -> None:
-    for what, rows in id_faults(batch):
-        if rows.size:
-            document = batch.column("document_id")[int(rows[0])]
-            raise ShardError(
-                f"document {document}: {what}. Make the documents again with 'maskprep tokenize'."
-            )
+    faults = itertools.chain(token_id_faults(batch, num_ids), id_faults(batch))
+    refuse_faults(faults, name_row, "Make the documents again with 'maskprep tokenize'.")
 
 
 def _piece_lengths(
