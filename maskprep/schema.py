@@ -8,7 +8,7 @@ Fields are nullable (and never null), because `datasets` trusts its typed featur
 
 import json
 from collections.abc import Iterable
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import pyarrow as pa
 
@@ -93,6 +93,20 @@ KERAS_MASK_POSITIONS = _field(
 KERAS_MASK_IDS = _field("mask_ids", pa.list_(pa.int32()), "keras-hub's name of masked_lm_ids")
 KERAS_MASK_WEIGHTS = _field(
     "mask_weights", pa.list_(pa.float32()), "1.0 for each selected position"
+)
+
+
+class PredictionLists(NamedTuple):
+    """Names of columns with a value for each selected token, in one form of targets."""
+
+    positions: str
+    ids: str
+    weights: str
+
+
+PREDICTION_LISTS = (
+    PredictionLists("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"),
+    PredictionLists("mask_positions", "mask_ids", "mask_weights"),
 )
 
 DOCUMENTS = pa.schema([DOCUMENT_ID, DOCUMENT_PART, DOCUMENT_TOKENS, SENTENCE_LENGTHS, WORD_STARTS])

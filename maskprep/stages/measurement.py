@@ -8,13 +8,15 @@ import pyarrow as pa
 from numpy.typing import NDArray
 
 from maskprep.list_columns import flat_values, numpy_array
-from maskprep.schema import IGNORED_LABEL
+from maskprep.schema import IGNORED_LABEL, PREDICTION_LISTS
 from maskprep.stages.padding import strip_padding
 
 TOKEN_COLUMNS = ("token_ids", "input_ids")
 """What the model sees; beside token_ids, input_ids are kept ones of the examples."""
-_POSITIONS = (("masked_lm_positions", "masked_lm_ids"), ("mask_positions", "mask_ids"))
-TARGET_COLUMNS = (("loss_mask", "target_ids"), ("labels",), *_POSITIONS)
+TARGET_COLUMNS = (
+    *(("loss_mask", "target_ids"), ("labels",)),
+    *((lists.positions, lists.ids) for lists in PREDICTION_LISTS),
+)
 """What says which tokens are predicted and what they were, in each form of masked rows."""
 _TYPE_COLUMNS = ("token_type_ids", "segment_ids")
 
@@ -71,8 +73,7 @@ def measured_columns(schema: pa.Schema) -> list[str]:
     wanted = [
         *("input_ids", "token_ids", "target_ids", "loss_mask", "labels", "next_sentence_label"),
         *("sentence_order_label", "sequence_lengths", "attention_mask", "padding_mask"),
-        *(name for pair in _POSITIONS for name in pair),
-        *("masked_lm_weights", "mask_weights"),
+        *(name for lists in PREDICTION_LISTS for name in lists),
     ]
     if "sequence_lengths" in schema.names:
         wanted += _TYPE_COLUMNS
@@ -143,9 +144,9 @@ def selected_tokens(
         labels = flat_values(batch.column("labels"))[0]
         places = np.flatnonzero(labels != IGNORED_LABEL)
         yield places, labels[places]
-    for position_column, id_column in _POSITIONS:
-        if position_column in names:
-            positions, ends = flat_values(batch.column(position_column))
+    for lists in PREDICTION_LISTS:
+        if lists.positions in names:
+            positions, ends = flat_values(batch.column(lists.positions))
             starts = np.repeat(offsets[:-1], np.diff(ends))
-            ids = flat_values(batch.column(id_column))[0]
+            ids = flat_values(batch.column(lists.ids))[0]
             yield positions + starts, ids.astype(np.int64)

@@ -11,7 +11,7 @@ from maskprep.config import MaskingConfig
 from maskprep.errors import ShardError
 from maskprep.kernels.row_gather import copy_lists
 from maskprep.list_columns import flat_values, list_column, list_offsets
-from maskprep.schema import IGNORED_LABEL, kind_of_examples, masked_schema
+from maskprep.schema import IGNORED_LABEL, PREDICTION_LISTS, kind_of_examples, masked_schema
 
 PADDED_TOKENS = 2**20
 """Of a batch that is padded: as many as a row group has, however short its rows were."""
@@ -22,15 +22,11 @@ OF_TOKENS = (
     *("labels", "loss_mask", "word_starts"),
 )
 """Columns with a value for each token."""
-_OF_PREDICTIONS = (
-    *("masked_lm_positions", "masked_lm_ids", "masked_lm_weights"),
-    *("mask_positions", "mask_ids", "mask_weights"),
-)
+_OF_PREDICTIONS = tuple(name for lists in PREDICTION_LISTS for name in lists)
 _MARKS = {
     "attention_mask": "input_ids",
     "padding_mask": "token_ids",
-    "masked_lm_weights": "masked_lm_positions",
-    "mask_weights": "mask_positions",
+    **{lists.weights: lists.positions for lists in PREDICTION_LISTS},
 }
 """Columns that are 1 at what is real and 0 at padding, and lists that are as long before it."""
 

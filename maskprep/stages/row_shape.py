@@ -7,13 +7,11 @@ import pyarrow as pa
 
 from maskprep.list_columns import flat_values, list_offsets, owners_of
 from maskprep.row_values import RowFault
+from maskprep.schema import PREDICTION_LISTS
 from maskprep.stages.measurement import TOKEN_COLUMNS
 from maskprep.stages.padding import OF_TOKENS
 
-_OF_SELECTED = {
-    "masked_lm_positions": ("masked_lm_ids", "masked_lm_weights"),
-    "mask_positions": ("mask_ids", "mask_weights"),
-}
+_OF_POSITIONS = {lists.positions: (lists.ids, lists.weights) for lists in PREDICTION_LISTS}
 """Columns of positions, and those with a value for each position."""
 
 
@@ -25,7 +23,7 @@ def token_column(batch: pa.RecordBatch) -> str:
 def list_faults(batch: pa.RecordBatch) -> Iterator[RowFault]:
     """Check that the columns agree about how long each row is; padded or not."""
     tokens = token_column(batch)
-    for first, others in {tokens: OF_TOKENS, **_OF_SELECTED}.items():
+    for first, others in {tokens: OF_TOKENS, **_OF_POSITIONS}.items():
         if first not in batch.schema.names:
             continue
         lengths = np.diff(list_offsets(batch.column(first)))
@@ -38,7 +36,7 @@ def list_faults(batch: pa.RecordBatch) -> Iterator[RowFault]:
 def position_faults(batch: pa.RecordBatch) -> Iterator[RowFault]:
     """Check that the positions of rows without padding ascend, and lie in the row."""
     lengths = np.diff(list_offsets(batch.column(token_column(batch))))
-    for name in _OF_SELECTED:
+    for name in _OF_POSITIONS:
         if name not in batch.schema.names:
             continue
         places, offsets = flat_values(batch.column(name))
