@@ -19,9 +19,9 @@ from maskprep.config import (
 )
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
-from maskprep.schema import examples_schema
 from maskprep.stages.masking import check_kept_columns
 from maskprep.storage.dataset import DatasetFolder
+from maskprep.tasks.fitting import require_fitting
 from maskprep.tasks.inputs import (
     EXAMPLE_STAGES,
     InputRequest,
@@ -29,7 +29,7 @@ from maskprep.tasks.inputs import (
     spare_inputs,
 )
 from maskprep.tasks.jobs import ExamplesJob, MaskingJob, TokenizationJob
-from maskprep.tasks.makers import ExamplesConfig, example_maker, kind_made
+from maskprep.tasks.makers import ExamplesConfig, example_maker
 from maskprep.tasks.plan import Run
 from maskprep.tasks.preparation import Preparation, Recipe
 from maskprep.tasks.records import Identity, identity_of, next_record, tokenization_record
@@ -155,6 +155,8 @@ def mask_both(
     context: Context,
 ) -> Summary:
     """Turn examples, and those held out for validation, into what a whole run makes of them."""
+    check_padding(config, shards)
+    spare_inputs([*rows.inputs, *held_out.inputs], output)
     config = with_words_of_files(config)
     job, identity = _masking(rows, config, shards, context, made_with_validation=True)
     with start_engine(context) as engine:
@@ -201,13 +203,9 @@ def prepare_corpus(
     Raises:
         ConfigError: standard input would have to be read twice.
     """
-    check_kept_columns(recipe.masking, examples_schema(kind_made(recipe.examples)))
-    check_padding(recipe.masking, recipe.shards)
     recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
     spare_inputs(inputs, output)
-    if tokenizer is not None:
-        listed_words(recipe.masking, tokenizer)
-        required_padding(recipe.record, tokenizer, recipe.masking)
+    require_fitting(recipe, tokenizer)
     with start_engine(context) as engine:
         text = find_corpus(inputs, recipe.corpus, engine, context.progress)
         require_readable_again(text, trains=tokenizer is None)
@@ -221,7 +219,10 @@ def prepare_corpus(
 
         def make(run: Run, folder: DatasetFolder) -> Made:
             unfinished = folder.work / "tokenizer"
-            used = tokenizer or train_once(text, recipe.training, folder.tokenizer, unfinished, run)
+            used = tokenizer
+            if used is None:
+                used = train_once(text, recipe.training, folder.tokenizer, unfinished, run)
+                require_fitting(recipe, used)
             chosen = encoder or choose_encoder(used, context.machine.encoder)
             made = part.job(used, chosen).fill(run, folder)
             if not both:

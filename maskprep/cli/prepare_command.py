@@ -1,7 +1,6 @@
 """`maskprep prepare`: a corpus to masked shards, in one command."""
 
-import tempfile
-from dataclasses import fields, replace
+from dataclasses import fields
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -32,13 +31,12 @@ from maskprep.cli.options import (
 )
 from maskprep.cli.recipe_files import TABLES, RecipeSettings, read_recipe, read_recipe_file
 from maskprep.cli.standard_streams import input_names, output_folder
-from maskprep.config import MaskingConfig, ShardConfig, TrainingConfig
+from maskprep.config import MaskingConfig, TrainingConfig
 from maskprep.config.checks import option_name
 from maskprep.errors import ConfigError
 
 if TYPE_CHECKING:
     from maskprep.encoders.loading import Tokenizer
-    from maskprep.pipeline import StageRows
     from maskprep.tasks.running import Context, Summary
 
 
@@ -81,10 +79,7 @@ def prepare_command(
 
     with run_context(machine, report, encoder, dry_run=dry_run) as run:
         loaded = _load(tokenizer, roles, settings, typed)
-        if keep_stages is None:
-            summary = _prepare(names, settings, loaded, folder, run)
-        else:
-            summary = _prepare_in_stages(names, settings, loaded, folder, Path(keep_stages), run)
+        summary = _prepare(names, settings, loaded, folder, keep_stages, run)
     report_run("prepare", summary, report)
 
 
@@ -176,85 +171,14 @@ def _prepare(
     settings: RecipeSettings,
     tokenizer: "Tokenizer | None",
     folder: Path,
+    keep_stages: str | None,
     run: "Context",
 ) -> "Summary":
     from maskprep import pipeline
+    from maskprep.staged_pipeline import prepare_in_stages
     from maskprep.tasks.preparation import Recipe
 
     recipe = Recipe(**{table: getattr(settings, table) for table in TABLES})
-    return pipeline.prepare_corpus(names, recipe, tokenizer, folder, run)
-
-
-def _prepare_in_stages(
-    names: list[str],
-    settings: RecipeSettings,
-    tokenizer: "Tokenizer | None",
-    folder: Path,
-    stages: Path,
-    run: "Context",
-) -> "Summary":
-    """Run the single commands one after the other; the stages' folders stay."""
-    from maskprep import pipeline
-
-    if run.dry_run:
-        return _prepare(names, settings, tokenizer, folder, run)
-    if "-" in names and (tokenizer is None or settings.corpus.makes_both):
-        raise ConfigError(
-            "--keep-stages reads the corpus twice where it trains a tokenizer or makes validation "
-            "data beside, and standard input can be read once. Name files, or give a --tokenizer "
-            "and a --split."
-        )
-    if tokenizer is None:
-        tokenizer = _train_kept(names, settings, stages / "tokenizer", run)
-    rows = _examples_kept(names, settings, tokenizer, stages, run)
-    if not settings.corpus.makes_both:
-        return pipeline.mask_dataset(rows, settings.masking, settings.shards, folder, run)
-    corpus = replace(settings.corpus, split="validation")
-    place = stages / "validation"
-    held_out = _examples_kept(names, replace(settings, corpus=corpus), tokenizer, place, run)
-    return pipeline.mask_both(rows, held_out, settings.masking, settings.shards, folder, run)
-
-
-def _examples_kept(
-    names: list[str],
-    settings: RecipeSettings,
-    tokenizer: "Tokenizer",
-    stages: Path,
-    run: "Context",
-) -> "StageRows":
-    """Make documents and examples of one split."""
-    from maskprep import pipeline
-
-    corpus = pipeline.Corpus(names, settings.corpus, settings.tokenization)
-    documents, examples = stages / "documents", stages / "examples"
-    plain = ShardConfig(compression=settings.shards.compression)
-    pipeline.tokenize_corpus(corpus, tokenizer, plain, documents, run)
-    rows = pipeline.StageRows([str(documents)])
-    made_by = settings.packing or settings.pairing
-    pipeline.make_examples(rows, made_by, settings.shards, examples, run)
-    return pipeline.StageRows([str(examples)])
-
-
-def _train_kept(
-    names: list[str], settings: RecipeSettings, folder: Path, run: "Context"
-) -> "Tokenizer":
-    """Train into a folder, or find there what would be trained."""
-    from maskprep import pipeline
-    from maskprep.encoders.loading import load_tokenizer
-
-    is_there = (folder / "tokenizer.json").exists()
-    if not is_there or run.machine.overwrite:
-        pipeline.train_corpus(names, settings.corpus, settings.training, folder, run)
-        return load_tokenizer(str(folder))
-    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".tokenizer-") as scratch:
-        again = Path(scratch) / "tokenizer"
-        pipeline.train_corpus(names, settings.corpus, settings.training, again, run)
-        expected = load_tokenizer(str(again)).fingerprint
-    found = load_tokenizer(str(folder))
-    if found.fingerprint != expected:
-        raise ConfigError(
-            f"{folder} holds another tokenizer than this corpus and these settings give. Choose "
-            f"another --keep-stages folder, name it with --tokenizer, or replace it with "
-            f"--overwrite."
-        )
-    return found
+    if keep_stages is None or run.dry_run:
+        return pipeline.prepare_corpus(names, recipe, tokenizer, folder, run)
+    return prepare_in_stages(names, recipe, tokenizer, Path(keep_stages), folder, run)

@@ -45,7 +45,6 @@ from maskprep.tasks.writing import (
     Masking,
     mask_batches,
     maskings,
-    require_maskable,
     required_padding,
 )
 
@@ -241,7 +240,6 @@ class PreparationJob:
 
     def fill(self, run: Run, folder: DatasetFolder) -> Made:
         """Tokenize into spools, pair or pack into runs, mask into shards."""
-        require_maskable(self.tokenizer)
         padding = required_padding(self.record, self.tokenizer, self.masking)
         maker = example_maker(self.record, self.tokenizer, self.examples)
         spools, tokenized, rejects = self._spools(run, folder, maker.max_sentence)

@@ -67,12 +67,21 @@ def require_pairable(record: Record, tokenizer: Tokenizer, config: PairingConfig
         ConfigError: the documents were made without sentences, or --max-seq-length is too small.
         TokenizerError: the tokenizer has no special tokens to put around segments.
     """
+    require_sentences(record)
+    return max_pair_tokens(pair_layout(tokenizer), config)
+
+
+def require_sentences(record: Record) -> None:
+    """Check that documents have the sentences that pairs are made of.
+
+    Raises:
+        ConfigError: they have none.
+    """
     if setting_of(record, "tokenize", "sentences") == "none":
         raise ConfigError(
             "these documents have no sentences (--sentences none); pairs need them. Tokenize with "
             "--sentences split or lines."
         )
-    return max_pair_tokens(pair_layout(tokenizer), config)
 
 
 def spool_input(run: Run, rows: StageInput, limit: int | None, max_tokens: int) -> list[Spool]:
