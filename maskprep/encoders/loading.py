@@ -8,7 +8,6 @@ the roles.
 
 import hashlib
 import json
-import os
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -212,49 +211,6 @@ def tokenizer_from_json(
     resolved = resolve_roles(roles, {}, vocab, origin)
     text = canonical_json(backend, vocab, scores, resolved.values(), origin)
     return _fingerprinted(text, resolved, origin, parse_special_tokens=parse_special_tokens)
-
-
-def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
-    """Write a tokenizer as a folder that `load_tokenizer` and transformers' AutoTokenizer read.
-
-    A file that holds the right text already is left alone: others may be reading it. A file
-    changes as a whole, since a trained tokenizer is read again by a run that goes on.
-    """
-    folder.mkdir(parents=True, exist_ok=True)
-    texts = _copied_texts(tokenizer)
-    for name in differing_copies(tokenizer, folder):
-        unfinished = folder / f".{name}.unfinished"
-        with unfinished.open("wb") as file:
-            file.write(texts[name])
-            file.flush()
-            os.fsync(file.fileno())
-        unfinished.replace(folder / name)
-
-
-def differing_copies(tokenizer: Tokenizer, folder: Path) -> list[str]:
-    """Return the files of a folder that are not, or not there, as `write_tokenizer_copy` does."""
-    return [
-        name
-        for name, data in _copied_texts(tokenizer).items()
-        if not (folder / name).is_file() or (folder / name).read_bytes() != data
-    ]
-
-
-def _copied_texts(tokenizer: Tokenizer) -> dict[str, bytes]:
-    roles = {f"{role}_token": token for role, token in sorted(tokenizer.roles.items())}
-    config = {
-        **roles,
-        "clean_up_tokenization_spaces": False,
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-        # BertTokenizer would rebuild the normaliser and change ids.
-        "tokenizer_class": "PreTrainedTokenizerFast",
-    }
-    texts = {
-        "tokenizer.json": tokenizer.json,
-        "special_tokens_map.json": json.dumps(roles, ensure_ascii=False, indent=2) + "\n",
-        "tokenizer_config.json": json.dumps(config, ensure_ascii=False, indent=2) + "\n",
-    }
-    return {name: text.encode() for name, text in texts.items()}
 
 
 def _vocabulary_backend(

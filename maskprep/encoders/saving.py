@@ -1,17 +1,17 @@
 """A tokenizer as the folder that `transformers.AutoTokenizer` loads, the same bytes every time."""
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tokenizers import Tokenizer
+import tokenizers
 
-MODEL_MAX_LENGTH = 512
-"""Positions of BERT and RoBERTa; only a hint, never a cut of ours."""
+from maskprep.encoders.loading import Tokenizer
 
 
-def save_tokenizer(tokenizer: Tokenizer, roles: Mapping[str, str], folder: Path) -> None:
+def save_tokenizer(tokenizer: tokenizers.Tokenizer, roles: Mapping[str, str], folder: Path) -> None:
     """Write the files of a tokenizer into a folder that exists.
 
     Args:
@@ -22,34 +22,67 @@ def save_tokenizer(tokenizer: Tokenizer, roles: Mapping[str, str], folder: Path)
     """
     content = json.loads(tokenizer.to_str())
     content["truncation"] = content["padding"] = None
-    special = [token["content"] for token in content["added_tokens"] if token["special"]]
-    named = {f"{role}_token": token for role, token in sorted(roles.items())}
-    further = [token for token in special if token not in roles.values()]
-    _write_json(folder / "tokenizer.json", content)
-    _write_json(folder / "tokenizer_config.json", _loading_settings(content, named, further))
-    tokens_map: dict[str, Any] = dict(named)
-    if further:
-        tokens_map["additional_special_tokens"] = further
-    _write_json(folder / "special_tokens_map.json", tokens_map)
+    _write_text(folder / "tokenizer.json", _indented(content))
+    for name, text in _loading_texts(content, roles).items():
+        _write_text(folder / name, text)
     _write_vocabulary(content["model"], folder)
 
 
-def _loading_settings(
-    content: dict[str, Any], named: dict[str, str], further: list[str]
-) -> dict[str, Any]:
-    # BertTokenizer would rebuild the normaliser from its own defaults, and give other ids.
-    settings: dict[str, Any] = {
-        "tokenizer_class": "PreTrainedTokenizerFast",
-        "model_max_length": MODEL_MAX_LENGTH,
-        "model_input_names": ["input_ids", "token_type_ids", "attention_mask"],
-        "clean_up_tokenization_spaces": False,
-        **named,
+def write_tokenizer_copy(tokenizer: Tokenizer, folder: Path) -> None:
+    """Write a tokenizer as a folder that `load_tokenizer` and transformers' AutoTokenizer read.
+
+    A file that holds the right text already is left alone: others may be reading it. A file
+    changes as a whole, since a trained tokenizer is read again by a run that goes on.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    texts = _copied_texts(tokenizer)
+    for name in differing_copies(tokenizer, folder):
+        unfinished = folder / f".{name}.unfinished"
+        with unfinished.open("wb") as file:
+            file.write(texts[name])
+            file.flush()
+            os.fsync(file.fileno())
+        unfinished.replace(folder / name)
+
+
+def differing_copies(tokenizer: Tokenizer, folder: Path) -> list[str]:
+    """Return the files of a folder that are not, or not there, as `write_tokenizer_copy` does."""
+    return [
+        name
+        for name, data in _copied_texts(tokenizer).items()
+        if not (folder / name).is_file() or (folder / name).read_bytes() != data
+    ]
+
+
+def _copied_texts(tokenizer: Tokenizer) -> dict[str, bytes]:
+    texts = {
+        "tokenizer.json": tokenizer.json,
+        **_loading_texts(tokenizer.content, tokenizer.roles),
     }
-    if content["model"]["type"] == "BPE":
-        settings["model_input_names"].remove("token_type_ids")
+    return {name: text.encode() for name, text in texts.items()}
+
+
+def _loading_texts(content: Mapping[str, Any], roles: Mapping[str, str]) -> dict[str, str]:
+    """Return what transformers reads beside tokenizer.json, by name."""
+    tokens: dict[str, Any] = {f"{role}_token": token for role, token in sorted(roles.items())}
+    special = [token["content"] for token in content["added_tokens"] if token["special"]]
+    further = [token for token in special if token not in roles.values()]
     if further:
-        settings["additional_special_tokens"] = further
-    return settings
+        tokens["additional_special_tokens"] = further
+    inputs = ["input_ids", "token_type_ids", "attention_mask"]
+    if content["model"]["type"] == "BPE":  # RoBERTa knows one type of tokens.
+        inputs.remove("token_type_ids")
+    settings = {
+        # BertTokenizer would rebuild the normaliser from its own defaults, and give other ids.
+        "tokenizer_class": "PreTrainedTokenizerFast",
+        "model_input_names": inputs,
+        "clean_up_tokenization_spaces": False,
+        **tokens,
+    }
+    return {
+        "tokenizer_config.json": _indented(settings),
+        "special_tokens_map.json": _indented(tokens),
+    }
 
 
 def _write_vocabulary(model: dict[str, Any], folder: Path) -> None:
@@ -65,8 +98,8 @@ def _write_vocabulary(model: dict[str, Any], folder: Path) -> None:
     _write_text(folder / "merges.txt", "#version: 0.2\n" + merges)
 
 
-def _write_json(path: Path, content: dict[str, Any]) -> None:
-    _write_text(path, json.dumps(content, ensure_ascii=False, indent=2) + "\n")
+def _indented(content: Mapping[str, Any]) -> str:
+    return json.dumps(content, ensure_ascii=False, indent=2) + "\n"
 
 
 def _write_text(path: Path, text: str) -> None:

@@ -15,7 +15,8 @@ from maskprep.config import (
     TokenizationConfig,
     check_padding,
 )
-from maskprep.encoders.loading import Tokenizer, differing_copies, load_tokenizer
+from maskprep.encoders.loading import Tokenizer, load_tokenizer
+from maskprep.encoders.saving import differing_copies
 from maskprep.errors import ConfigError, MachineError, ShardError, TokenizerError
 from maskprep.schema import documents_schema, examples_schema, masked_schema, with_metadata
 from maskprep.stages.masking import check_kept_columns

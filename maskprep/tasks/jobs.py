@@ -14,7 +14,8 @@ import pyarrow as pa
 
 from maskprep.config import MaskingConfig, ShardConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder
-from maskprep.encoders.loading import Tokenizer, write_tokenizer_copy
+from maskprep.encoders.loading import Tokenizer
+from maskprep.encoders.saving import write_tokenizer_copy
 from maskprep.schema import documents_schema, kind_of_examples, masked_schema, with_metadata
 from maskprep.stages.masking import MaskingCounts, MaskingVocabulary, columns_read
 from maskprep.storage.atomic import machine_errors

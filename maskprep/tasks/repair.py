@@ -7,7 +7,8 @@ from pathlib import Path
 
 from maskprep.config import TrainingConfig
 from maskprep.encoders.choosing import choose_encoder
-from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
+from maskprep.encoders.loading import Tokenizer, load_tokenizer
+from maskprep.encoders.saving import write_tokenizer_copy
 from maskprep.errors import ConfigError
 from maskprep.storage.atomic import atomic_file, move_into
 from maskprep.storage.dataset import DatasetFolder

@@ -7,8 +7,9 @@ from typing import Any
 
 from maskprep.config import CorpusConfig, TokenizationConfig
 from maskprep.encoders.choosing import ChosenEncoder, Encoder, named_encoder
-from maskprep.encoders.loading import Tokenizer, load_tokenizer, write_tokenizer_copy
+from maskprep.encoders.loading import Tokenizer, load_tokenizer
 from maskprep.encoders.reference import ReferenceEncoder
+from maskprep.encoders.saving import write_tokenizer_copy
 from maskprep.errors import ConfigError
 from maskprep.stages.parts import assemble_parts
 from maskprep.stages.sentences import require_language, split_sentences

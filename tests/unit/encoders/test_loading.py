@@ -8,12 +8,8 @@ import pytest
 import tokenizers
 from tokenizers import AddedToken, models, normalizers, pre_tokenizers, processors
 
-from maskprep.encoders.loading import (
-    RoleOptions,
-    load_tokenizer,
-    tokenizer_from_json,
-    write_tokenizer_copy,
-)
+from maskprep.encoders.loading import RoleOptions, load_tokenizer, tokenizer_from_json
+from maskprep.encoders.saving import write_tokenizer_copy
 from maskprep.encoders.vocabularies import guarded
 from maskprep.errors import TokenizerError
 

@@ -8,7 +8,8 @@ from transformers import AutoTokenizer
 
 from maskprep.config import TrainingConfig
 from maskprep.encoders.building import build_tokenizer, roles_of
-from maskprep.encoders.saving import save_tokenizer
+from maskprep.encoders.loading import load_tokenizer
+from maskprep.encoders.saving import save_tokenizer, write_tokenizer_copy
 from maskprep.schema import RAW_DOCUMENTS
 from maskprep.stages.training import train_tokenizer
 
@@ -97,6 +98,15 @@ def test_saving_twice_gives_the_same_bytes(trained, folder, tmp_path):
     save_tokenizer(Tokenizer.from_file(str(folder / "tokenizer.json")), trained.roles, again)
     for path in again.iterdir():
         assert path.read_bytes() == (folder / path.name).read_bytes()
+
+
+def test_the_copy_of_a_data_set_loads_as_what_was_saved(folder, tmp_path):
+    write_tokenizer_copy(load_tokenizer(str(folder)), tmp_path / "copy")
+    for name in ("tokenizer_config.json", "special_tokens_map.json"):
+        assert (tmp_path / "copy" / name).read_bytes() == (folder / name).read_bytes()
+    saved, copied = (AutoTokenizer.from_pretrained(one) for one in (folder, tmp_path / "copy"))
+    assert [copied(line) for line in LINES] == [saved(line) for line in LINES]
+    assert copied.all_special_tokens == saved.all_special_tokens
 
 
 def test_truncation_and_padding_are_not_saved(tmp_path):
