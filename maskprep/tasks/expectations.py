@@ -76,7 +76,7 @@ def setting_faults(manifest: Record) -> Iterator[str]:
             config_from(kind, settings_of_stage(manifest, stage))
         yield from _padding_faults(manifest)
     except (ShardError, ConfigError) as error:
-        yield str(error)
+        yield str(error).rstrip(".")  # A fault is no sentence; who reports it makes one.
 
 
 def _padding_faults(manifest: Record) -> Iterator[str]:

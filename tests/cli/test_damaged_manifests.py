@@ -101,6 +101,7 @@ def assert_one_line(result, folder):
     assert result.exit_code == 1, result.output
     (line,) = result.stderr.splitlines()
     assert f"{folder}/manifest.json: " in line
+    assert ".. See all" not in line
     assert f"'maskprep verify {folder}'" in line or "not a manifest" in line
 
 
