@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from rich.console import Console
 from rich.progress import BarColumn, ProgressColumn, SpinnerColumn, Task, TextColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 from rich.text import Text
 
 from maskprep.cli.options import ReportOptions
@@ -37,7 +38,13 @@ def shown_progress(options: ReportOptions) -> Iterator[Progress]:
 
 def bar_columns() -> list[ProgressColumn]:
     """Return what a bar shows."""
-    return [SpinnerColumn(), TextColumn("{task.description:<15}"), BarColumn(), _Amount()]
+    return [
+        SpinnerColumn(),
+        TextColumn("{task.description:<15}"),
+        # Where the terminal is narrow the bar gives way: a second line would stay on the screen.
+        BarColumn(bar_width=None, table_column=Column(min_width=1, max_width=40)),
+        _Amount(table_column=Column(no_wrap=True, overflow="crop")),
+    ]
 
 
 class BarProgress:
@@ -74,12 +81,14 @@ class _Amount(ProgressColumn):
     def render(self, task: Task) -> Text:
         unit = str(task.fields.get("unit", ""))
         done = readable_amount(task.completed, unit)
-        total = "" if task.total is None else f" of {readable_amount(task.total, unit)}"
+        if task.total is not None:
+            # The unit once: "24.6 k of 68.3 k rows".
+            done = f"{done.removesuffix(f' {unit}')} of {readable_amount(task.total, unit)}"
         speed = task.speed or 0.0
         rate = f"{readable_amount(speed, unit)}/s" if speed else ""
         left = task.time_remaining
         rest = "" if left is None or task.finished else f"{_clock(left)} left"
-        return Text("  ".join(part for part in (done + total, rate, rest) if part))
+        return Text("  ".join(part for part in (done, rate, rest) if part))
 
 
 def readable_amount(amount: float, unit: str) -> str:

@@ -202,6 +202,21 @@ def test_bars_show_amount_rate_and_phase():
         progress.end()
 
 
+@pytest.mark.parametrize("width", [60, 80, 200])
+def test_a_bar_takes_one_line(width):
+    now = iter(range(1000))
+    console = Console(file=io.StringIO(), width=width)
+    with Bars(*bar_columns(), console=console, auto_refresh=False, get_time=lambda: next(now)) as b:
+        progress = BarProgress(b)
+        progress.begin("mask epoch 10", 68_300_000, "tokens")
+        for _ in range(3):
+            progress.advance(12_345_678)
+        (line,) = console.render_lines(b.get_renderable())
+        text = "".join(segment.text for segment in line)
+        assert "37.0 M of 68.3 M tokens  3.1 M tokens/s" in text
+        assert len(text.rstrip()) <= width
+
+
 def test_one_of_a_kind_is_no_plural():
     said = dict(
         value.split(" ", 1)
