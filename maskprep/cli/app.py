@@ -55,6 +55,14 @@ _NO_MEMORY = re.compile(
 )
 """How the loader of libraries, Arrow and Python say that a limit is reached (ulimit -v, -u)."""
 
+_RESUMED = {
+    one.__name__
+    for one in (
+        *(tokenize_command, pair_command, pack_command, mask_command),
+        *(prepare_command, demo_command),
+    )
+}
+
 app = typer.Typer(
     name="maskprep",
     help="Turns raw text into Parquet shards for masked-language-model pretraining.",
@@ -103,10 +111,7 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
                 command(*arguments, **options)
                 _flush_output()
         except EndedBySignalError as error:
-            _say(
-                f"{ENDINGS[error.number]}. The same command again goes on with a folder where "
-                f"this one stopped."
-            )
+            _say(f"{ENDINGS[error.number]}.{_how_to_go_on(command)}")
             raise typer.Exit(128 + error.number) from None
         except MaskprepError as error:
             _say(f"error: {error}")
@@ -123,6 +128,13 @@ def guarded(command: Callable[..., None]) -> Callable[..., None]:
             raise typer.Exit(_say_what_is_refused(error)) from None
 
     return run
+
+
+def _how_to_go_on(command: Callable[..., None]) -> str:
+    """Say what the same command does when it is run again."""
+    if command.__name__ in _RESUMED:
+        return " Where it fills a folder, the same command again goes on from here."
+    return " The same command again starts over."
 
 
 def _say_what_is_refused(error: OSError) -> int:

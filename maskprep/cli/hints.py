@@ -4,9 +4,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 HUGE_DOCUMENT_BYTES = 2**20
-MANY_DOCUMENTS = 20
+MANY = 20
+"""Documents or rows, of which something can be said."""
+FEW_LINES = 1.5
 LARGE_UNKNOWN_SHARE = 0.05
 SMALL_FILL = 0.5
+LARGE_RATE = 1.1
+"""Times the rate that was asked for."""
+_IF_PARAGRAPHS = (
+    "If blank lines divide paragraphs, and each file is a document, use --documents file."
+)
 _TABLES = (".jsonl", ".ndjson", ".json", ".parquet", ".pq", ".csv", ".tsv")
 
 
@@ -28,10 +35,11 @@ def hints_of(manifest: Mapping[str, Any]) -> Iterator[str]:
         paired = lineage.get("pair", settings)
         if entry["stage"] == "pair" and paired.get("objective") != "sop":
             yield from _about_pairs(entry, float(paired.get("random_next_prob", 0.0)))
-        if entry["stage"] == "pack":
-            yield from _about_fill(entry, lineage.get("pack", settings))
+        if entry["stage"] in ("pair", "pack"):
+            yield from _about_fill(entry, lineage.get(entry["stage"], settings))
         if entry["stage"] == "mask":
             yield from _about_predictions(entry, settings.get("max_predictions"))
+            yield from _about_rate(entry, settings.get("mlm_probability"))
 
 
 def about_vocabulary_size(found: int, asked: int) -> Iterator[str]:
@@ -70,11 +78,11 @@ def _about_documents(entry: Mapping[str, Any], documents: str) -> Iterator[str]:
             "the whole corpus is one document. Where its documents end, --documents can say: "
             "blank-line, line, or file."
         )
-    elif documents == "blank-line" and number >= MANY_DOCUMENTS and lines <= number:
-        yield (
-            "every document is one line. If blank lines divide paragraphs, and each file is a "
-            "document, use --documents file."
-        )
+    elif documents == "blank-line" and number >= MANY and lines <= FEW_LINES * number:
+        are = "every document is one line"
+        if lines > number:
+            are = f"documents have {lines / number:.1f} lines, on average"
+        yield f"{are}. {_IF_PARAGRAPHS}"
 
 
 def _about_vocabulary(entry: Mapping[str, Any]) -> Iterator[str]:
@@ -90,7 +98,8 @@ def _about_words(entry: Mapping[str, Any], words: str) -> Iterator[str]:
     if words != "tokenizer" and 2 * cut > lines:
         yield (
             f"{cut:,} words have more than 16 tokens: is the text cut into words? --words {words} "
-            f"takes them as they are given."
+            f"takes them as they are given. Let a segmenter cut the text first, or use --words "
+            f"tokenizer."
         )
 
 
@@ -112,13 +121,18 @@ def _about_pairs(entry: Mapping[str, Any], asked: float) -> Iterator[str]:
 
 
 def _about_fill(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
-    fill, totals = entry.get("rates", {}).get("fill", 1.0), entry["totals"]
-    if settings.get("boundaries") == "document" and fill < SMALL_FILL:
+    totals = entry.get("totals", {})
+    rows = totals.get("pairs", totals.get("rows", 0))
+    most = settings.get("max_seq_length", 0)
+    if rows < MANY or totals["tokens"] >= SMALL_FILL * rows * most:
+        return
+    found = f"rows have {totals['tokens'] / rows:.0f} of {most:,} tokens, on average"
+    if entry["stage"] == "pair":
+        yield f"{found}, because documents are short. {_IF_PARAGRAPHS}"
+    elif settings.get("boundaries") == "document":
         yield (
-            f"rows are {fill:.1%} full: they have {totals['tokens'] / totals['rows']:.0f} of "
-            f"{settings['max_seq_length']:,} tokens, as --boundaries document ends a row with its "
-            f"document. --boundaries cross fills them. If these documents are paragraphs, divided "
-            f"by blank lines, use --documents file."
+            f"{found}, because --boundaries document ends a row with its document. --boundaries "
+            f"cross fills them. {_IF_PARAGRAPHS}"
         )
 
 
@@ -131,4 +145,14 @@ def _about_predictions(entry: Mapping[str, Any], most: int | None) -> Iterator[s
             f"--max-predictions {most} cut {totals['rows_cut']:,} of {totals['rows']:,} rows: "
             f"{entry['rates']['selected']:.1%} of the tokens are predicted instead of {asked:.1%}. "
             f"Raise it to get the rate that was asked for."
+        )
+
+
+def _about_rate(entry: Mapping[str, Any], asked: object) -> Iterator[str]:
+    rate, forced = entry.get("rates", {}).get("selected", 0.0), entry["totals"].get("rows_forced")
+    if forced and isinstance(asked, float) and rate > LARGE_RATE * asked:
+        yield (
+            f"{rate:.1%} of the tokens are predicted instead of {asked:.1%}: {forced:,} of "
+            f"{entry['totals']['rows']:,} rows are so short, or their words so long, that one "
+            f"prediction is more than that."
         )

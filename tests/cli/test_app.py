@@ -16,6 +16,7 @@ from typer.testing import CliRunner
 
 from maskprep import __version__, pipeline
 from maskprep.cli.app import CLOSED_READER, app
+from maskprep.cli.signals import EndedBySignalError
 from maskprep.errors import (
     ConfigError,
     CorpusError,
@@ -192,6 +193,16 @@ def test_a_mistyped_value_is_named_with_what_was_expected(option, value, expecte
     assert f"'{option}': {value!r}; {expected}" in result.stderr
 
 
+def test_training_that_is_stopped_says_that_it_starts_over(toy_corpus, tmp_path, monkeypatch):
+    def stop(*_):
+        raise EndedBySignalError(signal.SIGINT)
+
+    monkeypatch.setattr("maskprep.pipeline.train_corpus", stop)
+    result = CliRunner().invoke(app, ["train", str(toy_corpus), "-o", str(tmp_path / "tokenizer")])
+    assert result.exit_code == 130
+    assert result.stderr == "Interrupted. The same command again starts over.\n"
+
+
 def test_a_pipe_of_commands_makes_the_folder_of_the_single_ones(
     toy_corpus, toy_tokenizer, tmp_path
 ):
@@ -360,7 +371,7 @@ def test_a_signal_ends_with_a_word_and_the_run_goes_on_later(
         _, errors = process.communicate(timeout=60)
     assert process.returncode == exit_code
     last = errors.decode().splitlines()[-1]
-    assert last.startswith(f"{word}. The same command again")
+    assert last.startswith(f"{word}. Where it fills a folder, the same command again")
     assert b"Traceback" not in errors
     assert not (tmp_path / "m" / "manifest.json").exists()
     assert (tmp_path / "m" / ".work").exists()

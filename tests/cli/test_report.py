@@ -66,6 +66,9 @@ def test_one_huge_document_gets_a_hint(tokenize):
 
 def test_documents_of_one_line_get_a_hint(tokenize):
     assert "hint: every document is one line" in tokenize("A cat sat.\n\n" * 30).stdout
+    most = "A cat sat.\n\n" * 30 + "It slept.\nIt woke.\n\n" * 10
+    hint = "hint: documents have 1.2 lines, on average. If blank lines divide paragraphs"
+    assert hint in tokenize(most, "--overwrite").stdout
 
 
 @pytest.mark.parametrize("text", [TEXT, "A cat sat.\nIt slept.\n\n" * 30])
@@ -82,9 +85,27 @@ def test_a_corpus_of_one_document_has_no_random_pairs_and_says_so(tokenize, tmp_
 def test_rows_that_end_with_short_documents_get_a_hint(tokenize, tmp_path):
     tokenize("A cat sat.\nIt slept.\n\n" * 30)
     pack = ("pack", tmp_path / "documents", "--max-seq-length", "64", "--output")
-    hint = "hint: rows are 26.6% full: they have 17 of 64 tokens, as --boundaries document ends"
+    hint = "hint: rows have 17 of 64 tokens, on average, because --boundaries document ends"
     assert hint in maskprep(*pack, tmp_path / "a", "--boundaries", "document").stdout
     assert "hint" not in maskprep(*pack, tmp_path / "b", "--boundaries", "cross").stdout
+
+
+def test_pairs_of_short_documents_get_a_hint(tokenize, tmp_path):
+    tokenize("A cat sat. It slept.\nIt woke.\n\n" * 30)
+    pair = ("pair", tmp_path / "documents", "--max-seq-length")
+    hint = "of 128 tokens, on average, because documents are short. If blank lines"
+    assert hint in maskprep(*pair, "128", "--output", tmp_path / "a").stdout
+    assert "hint" not in maskprep(*pair, "24", "--output", tmp_path / "b").stdout
+
+
+def test_words_that_are_longer_than_the_rate_get_a_hint(tokenize, tmp_path):
+    tokenize("Zqxjkv zqxjkv! Qzxvkj qzxvkj.\nZqx zqx.\n\n" * 30)
+    maskprep(*("pair", tmp_path / "documents", "--output", tmp_path / "pairs"))
+    mask = ("mask", tmp_path / "pairs", "--unit", "word", "--output")
+    said = maskprep(*mask, tmp_path / "a", "--mlm-probability", "0.02").stdout
+    assert "% of the tokens are predicted instead of 2.0%: " in said
+    other = maskprep(*mask, tmp_path / "b", "--mlm-probability", "0.5").stdout
+    assert "are predicted instead" not in other
 
 
 def test_a_dry_run_shows_settings_and_inputs_and_writes_nothing(tokenize, tmp_path):

@@ -51,7 +51,7 @@ def test_a_signal_stops_the_run_with_a_word(
     processes = children_of(run.pid)
     assert bool(processes) == (workers == 2)
     run.kill(number)
-    run.wait().assert_one_line(code, f"{word}. The same command again goes on")
+    run.wait().assert_one_line(code, f"{word}. Where it fills a folder, the same command again")
     assert_gone(processes)
     assert (output / ".work").is_dir()
     assert not (output / "manifest.json").exists()
@@ -63,7 +63,7 @@ def test_a_signal_to_the_whole_group_is_answered_once(nursery, commands, tmp_pat
     run = masking(nursery, commands, tmp_path / "mask", "--workers", 2)
     processes = children_of(run.pid)
     run.kill_group(number)
-    run.wait().assert_one_line(128 + number, "The same command again goes on")
+    run.wait().assert_one_line(128 + number, "the same command again goes on")
     assert_gone(processes)
 
 
