@@ -158,15 +158,14 @@ def find_letters(
 
 
 @device
-def _shown_place(data, first, scratch, place, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    """Return the first character from `place` on that is no space; `place` if none is before stop.
+def _pass_spaces(data, first, scratch, place, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Return the first character from `place` on that is no space, or that is not before `stop`.
 
     Character c of the line is at byte first + scratch[c].
     """
-    shown = place
-    while shown < stop and data[first + scratch[shown]] == 0x20:
-        shown += 1
-    return shown if shown < stop else place
+    while place < stop and data[first + scratch[place]] == 0x20:
+        place += 1
+    return place
 
 
 @kernel(
@@ -208,6 +207,8 @@ def place_tokens(
         scratch[num_characters] = end - first
         covered = 0
         word_stop = 0
+        # Characters spaces ... shown - 1 are spaces: a run of them is gone through once.
+        spaces = shown = 0
         for t in range(token_offsets[line], token_offsets[line + 1]):
             if word_starts[t]:
                 last = t
@@ -215,7 +216,9 @@ def place_tokens(
                     last += 1
                 word_stop = min(int(characters[last, 1]), num_characters)
             character = min(int(characters[t, 0]), num_characters)
-            character = _shown_place(data, first, scratch, character, word_stop)
+            begin = shown if spaces <= character <= shown else character
+            spaces, shown = character, _pass_spaces(data, first, scratch, begin, word_stop)
+            character = shown if shown < word_stop else character
             starts[t] = scratch[character]
             if character < num_characters and character >= covered:
                 point = character_at(data, first + scratch[character])[0]

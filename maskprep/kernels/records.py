@@ -10,7 +10,7 @@ MODE, NEXT, DELIMITERS = range(3)
 
 MODE: one of the following. NEXT: where it stopped. DELIMITERS: in the open record so far.
 """
-_FIELD_START, _IN_FIELD, _IN_QUOTES, _BEHIND_QUOTE = range(4)
+_FIELD_START, _IN_FIELD, IN_QUOTES, _BEHIND_QUOTE = range(4)
 
 
 @kernel("int64(const_uint8[::1], uint8, int64[::1], int64[:, ::1])")
@@ -43,12 +43,12 @@ def find_records(
     while i < data.size and found < records.shape[0]:
         byte = data[i]
         i += 1
-        if mode == _IN_QUOTES:
+        if mode == IN_QUOTES:
             if byte == 34:  # noqa: PLR2004 - the quote
                 mode = _BEHIND_QUOTE
             continue
         if byte == 34 and mode != _IN_FIELD:  # noqa: PLR2004
-            mode = _IN_QUOTES
+            mode = IN_QUOTES
         elif byte in (10, 13):
             mode = _FIELD_START
             records[found, 0] = i

@@ -7,10 +7,10 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from maskprep.kernels.records import DELIMITERS, NEXT, find_records
+from maskprep.kernels.records import DELIMITERS, IN_QUOTES, MODE, NEXT, find_records
 from maskprep.storage.compression import CHUNK_BYTES
 
-Fault = Literal["too_long", "invalid_csv"]
+Fault = Literal["too_long", "invalid_csv", "open_quote"]
 
 _MOST_RECORDS = 16_384
 
@@ -67,7 +67,11 @@ class WholeRecords:
                 self._take(data)
             else:
                 self._at_end = True
-                if self._open:
+                if self._open and self._state[MODE] == IN_QUOTES:
+                    # What the quote makes of the rest is no text of this record.
+                    self._refuse(self._num_records, "open_quote")
+                    self._open = []
+                elif self._open:
                     self._finish(b"", int(self._state[DELIMITERS]) + 1)
         parts, wanted = [], size
         while self._ready and wanted:

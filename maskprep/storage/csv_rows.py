@@ -68,15 +68,25 @@ def _open_csv(
 ) -> Iterator[Any]:
     def refuse(record: int, fault: Fault) -> None:
         row = record - _HEADER
+        where = f"{block.source.shown_name}, row {row + 1}"
+        if row < 0:
+            where = f"{block.source.shown_name}: the first row, which names the columns"
+        if fault == "open_quote" and (row < 0 or rows.config.on_invalid == "error"):
+            raise CorpusError(
+                f"{where}: a quote is not closed up to the end of the file. Mend the file, or "
+                f"leave out all from such a row on with --on-invalid skip."
+            )
         if row < 0:
             raise CorpusError(
-                f"{block.source.shown_name}: the first row, which names the columns, is longer "
-                f"than {LONGEST_WHOLE_BYTES:,} bytes. Mend the file, or set --format."
+                f"{where}, is longer than {LONGEST_WHOLE_BYTES:,} bytes. Mend the file, or set "
+                f"--format."
             )
         numbers.leave_out(row)
-        if fault == "too_long":
+        if fault == "open_quote":
+            rows.drop("invalid_csv", row)
+        elif fault == "too_long":
             what = "the row, or what an unclosed quote makes of the rest,"
-            rows.refuse_long(row, what, lambda: f"{block.source.shown_name}, row {row + 1}")
+            rows.refuse_long(row, what, lambda: where)
         else:
             rows.drop(fault, row)
 

@@ -57,6 +57,7 @@ class StreamReader:
         """
         self.origin = origin
         self.receipt: dict[str, Any] = {}
+        self._source = source
         try:
             self._reader = pa.ipc.open_stream(source)
         except (pa.ArrowInvalid, OSError, EOFError):
@@ -75,7 +76,7 @@ class StreamReader:
         """Read all batches.
 
         Raises:
-            ShardError: the stream is damaged, or ends without its receipt.
+            ShardError: the stream is damaged, ends without its receipt, or something follows it.
         """
         while True:
             try:
@@ -96,3 +97,8 @@ class StreamReader:
                 yield batch
         if not self.receipt:
             raise ShardError(f"{self.origin} was cut off: it ends without a receipt. {_RUN_AGAIN}")
+        if self._source.read(1):
+            raise ShardError(
+                f"{self.origin} goes on behind the end of the stream; expected one stream alone. "
+                f"Give the stage before all inputs at once, or write folders and name them all."
+            )

@@ -35,6 +35,17 @@ def test_bad_records_are_left_out_and_numbered(records, longest, size, equal):
     assert refused == [(i, fault) for i, fault in enumerate(visible) if fault]
 
 
+@given(before=RECORDS, size=st.integers(1, 40), equal=st.booleans())
+def test_what_a_quote_that_is_not_closed_makes_of_the_rest_is_left_out(before, size, equal):
+    records = [record for record in before if "," not in record]
+    data = "".join(f"{record}\n" for record in records)
+    refused = []
+    rest = io.BytesIO(f'{data}"open\nx\n"",y\n'.encode())
+    reader = WholeRecords(rest.read, ",", 1000, lambda *f: refused.append(f), equal_widths=equal)
+    assert b"".join(iter(lambda: reader.read(size), b"")) == data.encode()
+    assert refused == [(sum(map(bool, records)), "open_quote")]
+
+
 @given(st.lists(st.booleans()), st.integers(1, 5))
 def test_rows_are_numbered_around_those_that_are_left_out(kinds, batch_rows):
     numbers = RowNumbers()

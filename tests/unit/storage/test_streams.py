@@ -66,6 +66,13 @@ def test_a_stream_of_other_software_has_no_receipt():
         list(reader_of(sink.getvalue()).batches())
 
 
+@pytest.mark.parametrize("more", [b"\n", stream_of(BATCHES, {"documents": 3})])
+def test_what_follows_a_stream_is_not_lost_silently(more):
+    reader = reader_of(stream_of(BATCHES, {"documents": 3}) + more)
+    with pytest.raises(ShardError, match="stdin goes on behind the end of the stream"):
+        list(reader.batches())
+
+
 def test_a_stream_cut_at_any_byte_before_its_receipt_is_an_error():
     data = stream_of(BATCHES, {"documents": 3})
     # What follows the receipt says only that nothing follows.

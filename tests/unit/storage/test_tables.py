@@ -201,6 +201,22 @@ def test_csv_rows_with_other_widths_are_an_error_or_skipped(tmp_path):
     assert counts.dropped == {"invalid_csv": 1}
 
 
+def test_a_csv_quote_that_is_not_closed_is_named_or_left_out_with_the_rest(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text('n,text\n1,one\n2,"two\n3,three\n')
+    with pytest.raises(CorpusError, match=r"a\.csv, row 2: a quote is not closed up to the end"):
+        read_all([path], CorpusConfig(), tmp_path)
+    counts = ReadCounts()
+    rows = read_all([path], CorpusConfig(on_invalid="skip"), tmp_path, counts)
+    assert [row["text"] for row in rows] == ["one"]
+    assert counts.dropped == {"invalid_csv": 1}
+    path.write_text('n,"text\n1,one\n')
+    with pytest.raises(
+        CorpusError, match=r"the first row, which names the columns: a quote is not"
+    ):
+        read_all([path], CorpusConfig(on_invalid="skip"), tmp_path)
+
+
 def test_a_csv_row_too_long_to_hold_is_named(tmp_path, monkeypatch):
     for module in ("rows", "csv_rows"):
         monkeypatch.setattr(f"maskprep.storage.{module}.LONGEST_WHOLE_BYTES", 1000)
