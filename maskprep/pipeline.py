@@ -20,6 +20,7 @@ from maskprep.config import (
 from maskprep.encoders.choosing import choose_encoder
 from maskprep.encoders.loading import RoleOptions, Tokenizer
 from maskprep.stages.masking import check_kept_columns
+from maskprep.stages.sentences import require_language
 from maskprep.storage.dataset import DatasetFolder
 from maskprep.tasks.fitting import require_fitting
 from maskprep.tasks.inputs import (
@@ -103,6 +104,7 @@ def tokenize_corpus(
     corpus: Corpus, tokenizer: Tokenizer, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn a corpus into documents."""
+    require_language(corpus.tokenization.language)
     spare_inputs(corpus.inputs, target)
     with start_engine(context) as engine:
         text = find_corpus(corpus.inputs, corpus.config, engine, context.progress)

@@ -105,7 +105,8 @@ def read_recipe_file(path: Path) -> RecipeSettings:
         ConfigError: there is no such file, or it holds something else.
     """
     try:
-        return parse_recipe(path.read_bytes().decode(), str(path))
+        # Some editors begin a file with a byte-order mark.
+        return parse_recipe(path.read_bytes().decode("utf-8-sig"), str(path))
     except OSError as error:
         raise ConfigError(f"--config {path} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
@@ -124,6 +125,8 @@ def parse_recipe(text: str, origin: str) -> RecipeSettings:
         tables = tomllib.loads(text)
     except ValueError as error:  # Also of numbers with too many digits.
         raise ConfigError(f"{origin} is no TOML: {error}. Mend that line.") from error
+    except RecursionError:
+        raise ConfigError(f"{origin} is no TOML: lists lie in one another too deeply.") from None
     if "pairing" in tables and "packing" in tables:
         raise ConfigError(
             f"{origin} has [pairing] and [packing]; a row is a pair or a packed sequence. Take one "

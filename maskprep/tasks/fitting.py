@@ -4,6 +4,7 @@ from maskprep.config import PairingConfig, check_padding
 from maskprep.encoders.loading import Tokenizer
 from maskprep.schema import examples_schema
 from maskprep.stages.masking import check_kept_columns
+from maskprep.stages.sentences import require_language
 from maskprep.tasks.makers import example_maker, kind_made
 from maskprep.tasks.pairing import require_sentences
 from maskprep.tasks.preparation import Recipe
@@ -24,6 +25,7 @@ def require_fitting(recipe: Recipe, tokenizer: Tokenizer | None) -> None:
     """
     check_kept_columns(recipe.masking, examples_schema(kind_made(recipe.examples)))
     check_padding(recipe.masking, recipe.shards)
+    require_language(recipe.tokenization.language)
     if isinstance(recipe.examples, PairingConfig):
         require_sentences(recipe.record)
     if tokenizer is not None:

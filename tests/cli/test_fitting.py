@@ -24,6 +24,7 @@ def tokenizer_without_mask(toy_tokenizer, tmp_path):
         (["--pad-to-max", "--bin-size", "32"], "--pad-to-max gives all rows one length"),
         (["--keep", "nonsense"], "--keep names the column 'nonsense'"),
         (["--sentences", "none"], "pairs need them"),
+        (["--language", "x"], "--language is 'x'"),
         (["--max-seq-length", "3", "TOKENIZER"], "--max-seq-length is 3"),
         (["--never-mask", "cat", "--always-mask", "cat", "TOKENIZER"], "'cat' is named by"),
         (["WITHOUT MASK"], "has no mask token"),

@@ -120,6 +120,7 @@ def test_lists_and_whole_numbers_are_taken_for_tuples_and_numbers():
         ("[corpus]\nblock_bytes = 0", r"\[corpus\]: --block-bytes is 0; .* between 1 and"),
         (f"[masking]\nepochs = {'9' * 5000}", r"a.toml is no TOML: Exceeds the limit"),
         ("[masking\n", r"a.toml is no TOML: .*line 1"),
+        ("x = " + "[" * 5000, r"a.toml is no TOML: lists lie in one another too deeply"),
     ],
 )
 def test_a_wrong_recipe_says_where(text, expected):
@@ -146,3 +147,8 @@ def test_a_file_that_is_no_text(tmp_path):
     (tmp_path / "a.toml").write_bytes(b"\xff")
     with pytest.raises(ConfigError, match="invalid UTF-8 at byte 0"):
         read_recipe_file(tmp_path / "a.toml")
+
+
+def test_a_recipe_may_begin_with_a_byte_order_mark(tmp_path):
+    (tmp_path / "a.toml").write_bytes("\ufeff[masking]\nepochs = 3\n".encode())
+    assert read_recipe_file(tmp_path / "a.toml").masking.epochs == 3
