@@ -139,7 +139,6 @@ def mask_dataset(
     rows: StageRows, config: MaskingConfig, shards: ShardConfig, target: Target, context: Context
 ) -> Summary:
     """Turn examples into masked examples."""
-    check_padding(config, shards)
     spare_inputs(rows.inputs, target)
     config = with_words_of_files(config)
     job, identity = _masking(rows, config, shards, context)
@@ -157,7 +156,6 @@ def mask_both(
     context: Context,
 ) -> Summary:
     """Turn examples, and those held out for validation, into what a whole run makes of them."""
-    check_padding(config, shards)
     spare_inputs([*rows.inputs, *held_out.inputs], output)
     config = with_words_of_files(config)
     job, identity = _masking(rows, config, shards, context, made_with_validation=True)
@@ -177,6 +175,7 @@ def _masking(
     rows: StageRows, config: MaskingConfig, shards: ShardConfig, context: Context, **more: bool
 ) -> tuple[MaskingJob, Identity]:
     """Open examples; return what is to be done, and what decides it (with `more` settings)."""
+    check_padding(config, shards)
     request = InputRequest(rows.inputs, EXAMPLE_STAGES, rows.tokenizer, rows.roles, context.stdin)
     source = open_stage_input(request)
     check_kept_columns(config, source.schema)

@@ -42,8 +42,7 @@ def prepare_in_stages(
     """
     names = (_TOKENIZER, _DOCUMENTS, _EXAMPLES, _VALIDATION)
     spare_inputs([*inputs, *(str(stages / name) for name in names)], output)
-    recipe = replace(recipe, masking=with_words_of_files(recipe.masking))
-    require_fitting(recipe, tokenizer)
+    _require_fitting(recipe, tokenizer)
     if STDIN in inputs and (tokenizer is None or recipe.corpus.makes_both):
         raise ConfigError(
             "--keep-stages reads the corpus twice where it trains a tokenizer or makes validation "
@@ -52,13 +51,19 @@ def prepare_in_stages(
         )
     if tokenizer is None:
         tokenizer = _trained(inputs, recipe, stages / _TOKENIZER, context)
-        require_fitting(recipe, tokenizer)
+        _require_fitting(recipe, tokenizer)
     rows = _examples(inputs, recipe, tokenizer, stages, context)
     if not recipe.corpus.makes_both:
         return pipeline.mask_dataset(rows, recipe.masking, recipe.shards, output, context)
     held_out = replace(recipe, corpus=replace(recipe.corpus, split="validation"))
     others = _examples(inputs, held_out, tokenizer, stages / _VALIDATION, context)
     return pipeline.mask_both(rows, others, recipe.masking, recipe.shards, output, context)
+
+
+def _require_fitting(recipe: Recipe, tokenizer: Tokenizer | None) -> None:
+    # The stage that masks reads the files of words itself; a word of theirs may begin with "@".
+    expanded = replace(recipe, masking=with_words_of_files(recipe.masking))
+    require_fitting(expanded, tokenizer)
 
 
 def _examples(

@@ -123,10 +123,10 @@ def _about_pairs(entry: Mapping[str, Any], asked: float) -> Iterator[str]:
 def _about_fill(entry: Mapping[str, Any], settings: Mapping[str, Any]) -> Iterator[str]:
     totals = entry.get("totals", {})
     rows = totals.get("pairs", totals.get("rows", 0))
-    most = settings.get("max_seq_length", 0)
-    if rows < MANY or totals["tokens"] >= SMALL_FILL * rows * most:
+    tokens, most = totals.get("tokens"), settings.get("max_seq_length", 0)
+    if tokens is None or rows < MANY or tokens >= SMALL_FILL * rows * most:
         return
-    found = f"rows have {totals['tokens'] / rows:.0f} of {most:,} tokens, on average"
+    found = f"rows have {tokens / rows:.0f} of {most:,} tokens, on average"
     if entry["stage"] == "pair":
         yield f"{found}, because documents are short. {_IF_PARAGRAPHS}"
     elif settings.get("boundaries") == "document":

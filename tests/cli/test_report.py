@@ -149,9 +149,11 @@ def test_files_that_were_not_read_are_counted(toy_tokenizer, tmp_path):
 
 
 def test_stages_that_are_kept_give_the_same_shards(toy_corpus, tmp_path):
+    (tmp_path / "words").write_text("@ignore\nclass\n")
     settings = (
         *("prepare", toy_corpus, "--recipe", "bert", "--documents", "file"),
-        *("--vocab-size", "900", "--max-seq-length", "64", "--workers", "1"),
+        *("--vocab-size", "900", "--character-coverage", "1", "--max-seq-length", "64"),
+        *("--never-mask", f"@{tmp_path / 'words'}", "--workers", "1"),
     )
     maskprep(*settings, "--output", tmp_path / "once")
     kept = (*settings, "--output", tmp_path / "staged", "--keep-stages", tmp_path / "stages")
